@@ -181,7 +181,10 @@ impl Flags {
     /// In either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        Self { system: self.system.union(other.system), keywords: self.keywords.union(&other.keywords).cloned().collect() }
+        Self {
+            system: self.system.union(other.system),
+            keywords: self.keywords.union(&other.keywords).cloned().collect(),
+        }
     }
 
     /// In this one but not in `other`.

@@ -8,6 +8,7 @@ pub mod name;
 pub mod pattern;
 pub mod side;
 pub mod snapshot;
+pub mod text;
 pub mod uid;
 
 pub use content::{Content, ContentHasher, Digest, MessageId};

@@ -1,0 +1,1 @@
+//! One way, server to Maildir.

@@ -1,0 +1,1 @@
+//! IMAP: one connection's protocol, from bytes to mail vocabulary.

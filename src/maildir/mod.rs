@@ -1,0 +1,1 @@
+//! Maildir: the only room that touches mail files.

@@ -1,0 +1,1 @@
+//! POP3: one connection's protocol, from bytes to mail vocabulary.

@@ -1,0 +1,1 @@
+//! From an e-mail address to a working profile.

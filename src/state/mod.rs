@@ -1,0 +1,1 @@
+//! What both sides last had: the database inside the Maildir.

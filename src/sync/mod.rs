@@ -1,0 +1,1 @@
+//! Synchronisation: decide (pure), then do.

@@ -1,0 +1,154 @@
+//! What a run tells: the schema of `--json` (SPEC §6), and what text and progress are made from.
+
+use serde::Serialize;
+
+/// What is told. `account` and `folder` travel beside it, in [`Event`].
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Body {
+    /// An account begins.
+    AccountStarted {
+        /// `imap` or `pop3`.
+        protocol: &'static str,
+        /// What is done: `sync`, `fetch`, `watch`, `restore`, ….
+        job: &'static str,
+    },
+    /// A folder's work is done.
+    Folder(FolderDone),
+    /// One action of a dry run.
+    Planned(Planned),
+    /// Something the user should know; the run goes on.
+    Warning {
+        /// What it is.
+        message: String,
+        /// What to do.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+    /// Something failed.
+    Error {
+        /// [`crate::severity::Kind::as_str`].
+        kind: &'static str,
+        /// What failed and why, in the server's or system's own words, cleaned.
+        message: String,
+        /// What to do.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+    /// An account has ended.
+    Summary(Summary),
+}
+
+/// What happened in a folder.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FolderDone {
+    /// New messages here.
+    pub downloaded: u64,
+    /// New messages there.
+    pub uploaded: u64,
+    /// Messages whose flags changed here.
+    pub flags_local: u64,
+    /// Messages whose flags changed there.
+    pub flags_remote: u64,
+    /// Messages deleted here.
+    pub deleted_local: u64,
+    /// Messages deleted there.
+    pub deleted_remote: u64,
+}
+
+/// One action of a plan.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Planned {
+    /// `download`, `upload`, `flags`, `delete`, `move`, `create_folder`, `remove_folder`, ….
+    pub action: &'static str,
+    /// The side that would change: `local` or `remote`.
+    pub side: &'static str,
+    /// The message's UID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// The message's UIDL (POP3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uidl: Option<String>,
+    /// The message's file, relative to the root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The message's Message-ID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// More: the flags that would be set, the folder that a move leads to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// How a run over an account ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunResult {
+    /// All done.
+    #[default]
+    Ok,
+    /// Something was done, something was not.
+    Partial,
+    /// Nothing was done.
+    Failed,
+}
+
+/// The figures of a run over one account.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    /// New messages in the Maildir.
+    pub downloaded: u64,
+    /// New messages on the server.
+    pub uploaded: u64,
+    /// Messages changed in the Maildir.
+    pub flags_local: u64,
+    /// Messages changed on the server.
+    pub flags_remote: u64,
+    /// Messages removed from the Maildir.
+    pub deleted_local: u64,
+    /// Messages removed from the server, to its Trash included.
+    pub deleted_remote: u64,
+    /// Messages moved in the Maildir.
+    pub moved_local: u64,
+    /// Messages moved on the server.
+    pub moved_remote: u64,
+    /// Messages left out by a limit or a failure.
+    pub skipped: u64,
+    /// Folders looked at.
+    pub folders: u64,
+    /// Bytes received on the connections (inside TLS, after compression).
+    pub bytes_in: u64,
+    /// Bytes sent, likewise.
+    pub bytes_out: u64,
+    /// How often a connection waited for an answer.
+    pub round_trips: u64,
+    /// Wall-clock milliseconds.
+    pub elapsed_ms: u64,
+    /// How it ended.
+    pub result: RunResult,
+    /// The account's exit status.
+    pub exit: u8,
+}
+
+/// Something told, with the place that it is about.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    /// What is told.
+    #[serde(flatten)]
+    pub body: Body,
+    /// The account's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The folder's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+}
+
+/// Takes what `sync`, `fetch` and the other jobs tell. Implemented by `ui` for terminals, logs and JSON, and by tests.
+pub trait Sink: Send + Sync {
+    /// Takes one event.
+    fn event(&self, event: Event);
+    /// Progress of an account's work: `done` of `total` (bytes of bodies if `bytes`, else messages) in `what`, a
+    /// folder's name or a phase. `total` 0: unknown. Called often; must be cheap.
+    fn progress(&self, account: &str, what: &str, done: u64, total: u64);
+}

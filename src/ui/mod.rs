@@ -1,0 +1,3 @@
+//! The only writer to stdout and stderr.
+
+pub mod event;
