@@ -203,7 +203,8 @@ impl ContentHasher {
         }
         self.end_header();
         let header = self.header_digest.unwrap_or_else(|| Digest::of(b""));
-        let value = self.message_id.unwrap_or_default();
+        let mut value = self.message_id.unwrap_or_default();
+        value.truncate(LINE_CAP);
         let text = String::from_utf8_lossy(value.trim_ascii()).chars().take(200).collect::<String>();
         Content {
             digest: Digest(self.all.finalize().into()),
