@@ -27,10 +27,13 @@ pub enum Mark {
     Skipped,
     /// Uploaded, the server did not say under which UID.
     Sent,
+    /// On one side only and never yet on the other: carrying it across failed or was put off.
+    Waiting,
 }
 
 impl Mark {
-    const ALL: [Self; 6] = [Self::Paired, Self::Kept, Self::Ignored, Self::Flagged, Self::Skipped, Self::Sent];
+    const ALL: [Self; 7] =
+        [Self::Paired, Self::Kept, Self::Ignored, Self::Flagged, Self::Skipped, Self::Sent, Self::Waiting];
 
     fn number(self) -> i64 {
         match self {
@@ -40,6 +43,7 @@ impl Mark {
             Self::Flagged => 3,
             Self::Skipped => 4,
             Self::Sent => 5,
+            Self::Waiting => 6,
         }
     }
 
