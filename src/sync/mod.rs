@@ -1,7 +1,10 @@
 //! Synchronisation: decide (pure), then do.
 
 pub mod adopt;
+pub mod folders;
 pub mod guard;
 pub mod merge;
 pub mod moves;
+pub mod op;
+pub mod plan;
 pub mod view;
