@@ -141,7 +141,7 @@ fn figures(done: u64, total: Option<u64>, unit: Unit) -> String {
         Unit::Bytes => size(n),
     };
     let text = total.map_or_else(|| one(done), |total| format!("{}/{}", one(done), one(total)));
-    fit(&text, text.len().max(13), true)
+    fit(&text, text.len().max(17), true)
 }
 
 fn rate(per_second: f64, unit: Unit) -> String {
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn figures_have_their_places() {
-        assert_eq!(figures(1, Some(20), Unit::Messages), "         1/20");
+        assert_eq!(figures(1, Some(20), Unit::Messages), "             1/20");
         assert_eq!(rate(511.7, Unit::Messages), "     511/s");
         assert_eq!(rate(f64::NAN, Unit::Bytes), "     0 B/s");
         assert_eq!(left(Duration::from_secs(97)), "  1:37 left");
