@@ -209,17 +209,11 @@ impl Ui {
         }
     }
 
-    /// An error of the whole run: usage, configuration. `message` says what failed and why, `hint` what to do.
-    pub fn error(&self, kind: Kind, message: &str, hint: Option<&str>) {
+    /// An error that no event tells: of usage, of the configuration, of a whole account. `message` says what failed and
+    /// why, `hint` what to do; complaints about the configuration begin with `FILE:LINE:`.
+    pub fn error(&self, kind: Kind, account: Option<&str>, message: &str, hint: Option<&str>) {
         let body = Body::Error { kind: kind.as_str(), message: message.to_owned(), hint: hint.map(str::to_owned) };
-        self.event(Event { body, account: None, folder: None });
-    }
-
-    /// A complaint about the configuration: `FILE:LINE: KEY: WHAT`, and what to do. Parts that do not apply are `None`.
-    pub fn complaint(&self, place: (&str, Option<usize>), key: Option<&str>, what: &str, hint: Option<&str>) {
-        let line = place.1.map(|l| format!(":{l}")).unwrap_or_default();
-        let key = key.map(|k| format!("{k}: ")).unwrap_or_default();
-        self.error(Kind::Config, &format!("{}{line}: {key}{what}", place.0), hint);
+        self.event(Event { body, account: account.map(str::to_owned), folder: None });
     }
 
     /// Part of a question, on stderr, without a line end; progress bars are gone before it.

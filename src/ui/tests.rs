@@ -100,12 +100,7 @@ fn json_is_alone_on_stdout() {
     for quiet in [false, true] {
         let (ui, out, err) = captured(|o| (o.json, o.quiet, o.stderr_is_tty) = (true, quiet, true));
         everything(&ui);
-        ui.complaint(
-            ("config.toml", Some(3)),
-            Some("accounts.work.prot"),
-            "unknown key",
-            Some("did you mean \"port\"?"),
-        );
+        ui.error(Kind::Config, None, "c.toml:3: unknown key `prot`", Some("did you mean `port`?"));
         ui.table(&[Column::left("account", "ACCOUNT")], &[Record::new("status").account("work")]);
         ui.check("work", "login", Verdict::Ok, "logged in", None);
         assert_eq!(err.text(), "");
@@ -142,8 +137,8 @@ work  failed   login         refused: \"Invalid credentials\"
                              make an app password
 ";
     assert_eq!(out.text(), expected);
-    ui.complaint(("~/c.toml", Some(3)), Some("accounts.work.prot"), "unknown key", Some("did you mean \"port\"?"));
-    let expected = "error: ~/c.toml:3: accounts.work.prot: unknown key\n  what to do: did you mean \"port\"?\n";
+    ui.error(Kind::Config, Some("work"), "c.toml:3: unknown key `prot`", Some("did you mean `port`?"));
+    let expected = "error: work: c.toml:3: unknown key `prot`\n  what to do: did you mean `port`?\n";
     assert_eq!(err.text(), expected);
     ui.record(&Record::new("difference").with("uid", Value::Number(3)), "INBOX: uid 3 is missing here\u{7}");
     assert!(out.text().ends_with("INBOX: uid 3 is missing here\u{fffd}\n"));
