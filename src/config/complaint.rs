@@ -14,13 +14,13 @@ pub struct Complaint {
     /// Line in the file, from 1.
     pub line: Option<usize>,
     /// The account concerned.
-    pub account: Option<String>,
+    pub account: Option<Box<str>>,
     /// The key concerned.
-    pub key: Option<String>,
+    pub key: Option<Box<str>>,
     /// What is wrong, with the nearest valid word where there is one.
     pub message: String,
     /// What to do, where the message does not say it.
-    pub hint: Option<String>,
+    pub hint: Option<Box<str>>,
     /// [`Kind::Config`] (78), or [`Kind::Usage`] (2) for what stands on the command line.
     pub kind: Kind,
 }
@@ -48,7 +48,7 @@ impl Complaint {
 
     /// With what to do.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Box<str>>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -62,14 +62,14 @@ impl Complaint {
 
     /// With its key.
     #[must_use]
-    pub fn key(mut self, key: impl Into<String>) -> Self {
+    pub fn key(mut self, key: impl Into<Box<str>>) -> Self {
         self.key = Some(key.into());
         self
     }
 
     /// With its account.
     #[must_use]
-    pub fn account(mut self, account: impl Into<String>) -> Self {
+    pub fn account(mut self, account: impl Into<Box<str>>) -> Self {
         self.account = Some(account.into());
         self
     }
@@ -104,7 +104,7 @@ impl Severity for Complaint {
     }
 
     fn hint(&self) -> Option<String> {
-        self.hint.clone()
+        self.hint.as_deref().map(str::to_owned)
     }
 }
 

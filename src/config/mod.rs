@@ -116,7 +116,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Complaint {
 }
 
 /// The accounts that a command works on, with its options applied: named ones from the profile, which is read only if
-/// it is needed, and ad-hoc ones from URLs, in the order given.
+/// it is needed; then ad-hoc ones from URLs.
 ///
 /// # Errors
 /// Everything that is wrong: usage (2) for URLs, configuration (78) for the rest.
@@ -167,7 +167,7 @@ fn from_url(text: &str, job: Job, overrides: &Overrides) -> Result<Account, Comp
 }
 
 fn refused(error: &url::Error) -> Complaint {
-    Complaint { hint: error.hint().map(str::to_owned), kind: Kind::Usage, ..Complaint::usage(error.to_string()) }
+    Complaint { hint: error.hint().map(Into::into), kind: Kind::Usage, ..Complaint::usage(error.to_string()) }
 }
 
 /// What a user should know about an account that is accepted all the same; for `check`, `setup` and `-v`. PURE.
