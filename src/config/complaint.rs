@@ -69,7 +69,7 @@ impl Complaint {
 
     /// With its account.
     #[must_use]
-    pub fn account(mut self, account: impl Into<Box<str>>) -> Self {
+    pub fn account(mut self, account: &str) -> Self {
         self.account = Some(account.into());
         self
     }

@@ -87,8 +87,8 @@ pub fn component(value: &str) -> Result<(), &'static str> {
         Err("is empty")
     } else if value.contains('/') {
         Err("holds a `/`")
-    } else if value.contains("..") {
-        Err("holds `..`")
+    } else if value == "." || value.contains("..") {
+        Err("is or holds a step up or nowhere (`..`, `.`)")
     } else if value.chars().any(char::is_control) {
         Err("holds a control character")
     } else {
