@@ -1,6 +1,7 @@
 //! Synchronisation: decide (pure), then do.
 
 pub mod adopt;
+pub mod compare;
 pub mod folders;
 pub mod guard;
 pub mod merge;
