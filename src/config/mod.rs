@@ -15,6 +15,7 @@ pub mod measure;
 pub mod overrides;
 pub mod paths;
 pub mod presets;
+pub mod providers;
 pub mod select;
 #[cfg(test)]
 mod tests;
