@@ -2,8 +2,11 @@
 
 pub mod adopt;
 pub mod compare;
+pub mod engine;
 pub mod folders;
 pub mod guard;
+pub mod listing;
+pub mod look;
 pub mod merge;
 pub mod moves;
 pub mod op;
