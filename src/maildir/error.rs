@@ -126,10 +126,10 @@ impl Error {
     /// The error for a system call that failed on `path`.
     pub(super) fn io(doing: &'static str, path: impl Into<PathBuf>, source: impl Into<io::Error>) -> Self {
         let (path, source) = (path.into(), source.into());
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path, source },
-            _ => Self::Io { doing, path, source },
+        if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            return Self::Full { path, source };
         }
+        Self::Io { doing, path, source }
     }
 
     /// The typed error that a writer of ours wrapped into `source` (see [`super::deliver::Incoming`]), or `source` itself.

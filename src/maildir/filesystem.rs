@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, OFlags, Timespec, Timestamps};
 
 use super::error::Error;
 use super::handle::{self, DIR_MODE, FILE_MODE};
@@ -33,7 +33,7 @@ enum Kind {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn kind_of(magic: u64) -> Kind {
+fn kind_of(magic: i128) -> Kind {
     match magic {
         // ext2 to ext4, xfs, btrfs, f2fs, tmpfs
         0xEF53 | 0x5846_5342 | 0x9123_683E | 0xF2F5_2010 | 0x0102_1994 => Kind::Known,
@@ -54,7 +54,7 @@ impl FileSystem {
         let kind = {
             let stat = rustix::fs::fstatfs(&dir).map_err(|e| Error::io("examine", state_dir, e))?;
             // Some architectures have it signed, with 32 bits.
-            kind_of(i64::from(stat.f_type).cast_unsigned() & 0xFFFF_FFFF)
+            kind_of(i128::from(stat.f_type) & 0xFFFF_FFFF)
         };
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         let kind = Kind::Doubtful;
@@ -97,11 +97,11 @@ fn renames_change_times(state: &impl std::os::fd::AsFd, state_dir: &Path) -> Res
     let long_ago = Timespec { tv_sec: 1_000_000_000, tv_nsec: 0 };
     rustix::fs::futimens(&dir, &Timestamps { last_access: long_ago, last_modification: long_ago }).map_err(failed)?;
     rustix::fs::renameat(&dir, "a", &dir, "b").map_err(failed)?;
-    let changed = rustix::fs::fstat(&dir).map_err(failed)?.st_mtime != long_ago.tv_sec;
+    let dir = File::from(dir);
+    let meta = dir.metadata().map_err(|e| Error::io("probe", &path, e))?;
     rustix::fs::unlinkat(&dir, "b", AtFlags::empty()).map_err(failed)?;
-    drop(dir);
     rustix::fs::unlinkat(state, "probe", AtFlags::REMOVEDIR).map_err(failed)?;
-    Ok(changed)
+    Ok(meta.mtime() != long_ago.tv_sec)
 }
 
 /// The file system's own clock, in nanoseconds since 1970, by the time of a file made in `state_dir` just now: a file
@@ -119,10 +119,7 @@ pub fn now_of(state_dir: &Path) -> Result<i64, Error> {
         Err(e) => return Err(failed(e.into())),
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = File::from(
-        rustix::fs::openat(&dir, &name, flags, Mode::from_bits_retain(FILE_MODE.bits()))
-            .map_err(|e| failed(e.into()))?,
-    );
+    let file = File::from(rustix::fs::openat(&dir, &name, flags, FILE_MODE).map_err(|e| failed(e.into()))?);
     let meta = file.metadata();
     let removed = rustix::fs::unlinkat(&dir, &name, AtFlags::empty());
     let meta = meta.map_err(failed)?;

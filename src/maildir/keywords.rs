@@ -1,9 +1,9 @@
 //! Keyword letters of a folder, in the format of Dovecot's `dovecot-keywords`: lines `0 NAME` to `25 NAME` for `a` to `z`.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
@@ -234,9 +234,11 @@ impl Keywords {
         let path = folder.path.join(FILE);
         let dir = folder.open()?;
         let (now, mode) = match std::fs::symlink_metadata(&path) {
-            Ok(meta) if meta.is_file() => (Some(FileStamp::of(&meta)), Mode::from_raw_mode(meta.mode() & 0o666)),
+            Ok(meta) if meta.is_file() => {
+                (Some(FileStamp::of(&meta)), Some(Permissions::from_mode(meta.mode() & 0o666)))
+            }
             Ok(_) => return Err(Error::Foreign { path, wanted: "regular file" }),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => (None, FILE_MODE),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => (None, None),
             Err(e) => return Err(Error::io("read", path, e)),
         };
         if now != self.stamp {
@@ -250,9 +252,9 @@ impl Keywords {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::openat(&dir, TEMPORARY, flags, FILE_MODE).map_err(|e| failed(e.into()))?);
         let written = file.write_all(&self.to_bytes()).and_then(|()| {
-            if now.is_some() {
+            if let Some(mode) = mode {
                 // A list that others could read stays readable for them.
-                rustix::fs::fchmod(&file, mode)?;
+                file.set_permissions(mode)?;
             }
             file.sync_all()?;
             let meta = file.metadata()?;

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType};
@@ -292,7 +292,7 @@ impl Layout {
             if missing.contains(&sub) {
                 let open = File::from(open);
                 let mode = open.metadata().map_err(|e| Error::io("read", &path, e))?.mode() & 0o700;
-                rustix::fs::fchmod(&open, rustix::fs::Mode::from_raw_mode(mode))
+                open.set_permissions(std::fs::Permissions::from_mode(mode))
                     .map_err(|e| Error::io("create", &path, e))?;
                 handle::sync_dir(&open, &path)?;
             }

@@ -85,9 +85,11 @@ pub fn stamp(folder: &FolderDir) -> Result<Stamp, Error> {
 }
 
 fn dir_stamp(path: &Path) -> Result<DirStamp, Error> {
-    let meta = std::fs::symlink_metadata(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
-        _ => Error::io("read", path, e),
+    let meta = std::fs::symlink_metadata(path).map_err(|e| {
+        if e.kind() == std::io::ErrorKind::NotFound {
+            return Error::Missing { path: path.to_owned() };
+        }
+        Error::io("read", path, e)
     })?;
     if !meta.is_dir() {
         return Err(Error::Foreign { path: path.to_owned(), wanted: "directory" });

@@ -119,7 +119,7 @@ fn sync_files(files: &[(&Arc<Target>, &str)]) -> Result<(), Error> {
     std::thread::scope(|scope| {
         for _ in 1..files.len().min(SYNC_THREADS) {
             // Without another thread this one does the work.
-            let _ = std::thread::Builder::new().spawn_scoped(scope, &work);
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
         }
         work();
     });

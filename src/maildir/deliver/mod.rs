@@ -63,7 +63,7 @@ struct Target {
     folder: Folder,
     tmp: OwnedFd,
     /// The file system that the folder is on.
-    device: u64,
+    device: rustix::fs::Dev,
 }
 
 /// A file in `tmp`, written but not yet durable.

@@ -4,6 +4,7 @@ mod change;
 mod deliver;
 mod layout;
 mod scan;
+mod watch;
 
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
