@@ -84,6 +84,12 @@ impl Command {
         &self.bytes
     }
 
+    /// Its bytes, to be wiped by whoever takes them.
+    #[must_use]
+    pub fn into_secret(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// A blank and fixed words.
     #[must_use]
     pub fn word(mut self, words: &'static str) -> Self {
@@ -97,6 +103,22 @@ impl Command {
     pub fn number(mut self, number: u64) -> Self {
         self.bytes.push(b' ');
         self.bytes.extend_from_slice(number.to_string().as_bytes());
+        self
+    }
+
+    /// A number without a blank before it.
+    #[must_use]
+    pub fn glue_number(mut self, number: u64) -> Self {
+        self.bytes.extend_from_slice(number.to_string().as_bytes());
+        self
+    }
+
+    /// A blank and a list of fixed words in parentheses.
+    #[must_use]
+    pub fn words(mut self, words: &[&'static str]) -> Self {
+        self.bytes.extend_from_slice(b" (");
+        self.bytes.extend_from_slice(words.join(" ").as_bytes());
+        self.bytes.push(b')');
         self
     }
 

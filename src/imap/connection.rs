@@ -33,7 +33,8 @@ pub struct Completion {
 }
 
 impl Completion {
-    fn new(status: Status, text: &StatusText<'_>) -> Self {
+    /// From a tagged response.
+    pub fn new(status: Status, text: &StatusText<'_>) -> Self {
         Self {
             status,
             code: (!text.code.is_empty()).then(|| Code::of_name(text.code)),
@@ -114,6 +115,8 @@ pub struct Connection {
     next_tag: u32,
     outstanding: VecDeque<Sent>,
     patience: Duration,
+    /// Whether the login is done: until then the deadline that connecting set holds for everything.
+    ready: bool,
     dead: bool,
     /// What the server told.
     pub told: Told,
@@ -136,7 +139,9 @@ impl Source for Input<'_> {
         *self.consumed = self.consumed.saturating_add(u64::try_from(n).unwrap_or(u64::MAX));
     }
 
-    fn payload(&mut self) {
+    fn consume_body(&mut self, n: usize) {
+        self.stream.consume_body(n);
+        *self.consumed = self.consumed.saturating_add(u64::try_from(n).unwrap_or(u64::MAX));
         self.stream.set_deadline(Instant::now().checked_add(self.patience));
     }
 }
@@ -177,6 +182,7 @@ impl Connection {
             next_tag: 1,
             outstanding: VecDeque::new(),
             patience: timeout.saturating_mul(15).max(Duration::from_secs(30)),
+            ready: false,
             dead: false,
             told: Told::default(),
         }
@@ -263,6 +269,15 @@ impl Connection {
         self.check(written)
     }
 
+    /// As [`Connection::write`]; the trace shows `shown`.
+    ///
+    /// # Errors
+    /// As [`Connection::send`].
+    pub fn write_secret(&mut self, bytes: &[u8], shown: &str) -> Result<(), Error> {
+        let written = self.stream.write_secret(bytes, shown).map_err(Error::from);
+        self.check(written)
+    }
+
     /// Ends the command with this tag.
     ///
     /// # Errors
@@ -277,7 +292,20 @@ impl Connection {
 
     /// Pushes the deadline back: what was asked for is coming in.
     fn payload(&mut self) {
-        self.stream.set_deadline(Instant::now().checked_add(self.patience));
+        if self.ready {
+            self.stream.set_deadline(Instant::now().checked_add(self.patience));
+        }
+    }
+
+    /// The login is done: from now on each command has a time of its own.
+    pub fn set_ready(&mut self) {
+        self.ready = true;
+        self.payload();
+    }
+
+    /// Takes the deadline away while nothing is to be expected, as in IDLE.
+    pub fn wait_for_ever(&mut self) {
+        self.stream.set_deadline(None);
     }
 
     fn receive(&mut self, body: Option<&mut dyn BodySink>) -> Result<(Frame, u64), Error> {
@@ -370,6 +398,14 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// As [`Connection::complete`], for a command whose data must not be looked at.
+    ///
+    /// # Errors
+    /// As [`Connection::advance`].
+    pub fn complete_unseen(&mut self, tag: u32) -> Result<Completion, Error> {
+        self.complete(tag, Some(&mut Discard), &mut |_, _| Ok(false))
     }
 
     /// Reads up to the server's `+` for the command `tag`, or to the command's end if it refuses.

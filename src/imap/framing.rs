@@ -24,6 +24,10 @@ pub trait Source {
     fn fill(&mut self) -> Result<&[u8], Error>;
     /// Passes over the first `n` bytes of what `fill` gave.
     fn consume(&mut self, n: usize);
+    /// As `consume`, for bytes of a message: they are what was asked for, and no trace shows them.
+    fn consume_body(&mut self, n: usize) {
+        self.consume(n);
+    }
 }
 
 /// One response's bytes, kept from one response to the next so that nothing is allocated for each.
@@ -178,7 +182,7 @@ fn copy<S: Source + ?Sized>(source: &mut S, out: &mut Vec<u8>, mut left: usize) 
         let part = chunk.get(..left).unwrap_or(chunk);
         out.extend_from_slice(part);
         let length = part.len();
-        source.consume(length);
+        source.consume_body(length);
         left -= length;
     }
     Ok(())
@@ -191,7 +195,7 @@ fn stream<S: Source + ?Sized>(source: &mut S, sink: &mut dyn BodySink, mut left:
         let part = usize::try_from(left).ok().and_then(|left| chunk.get(..left)).unwrap_or(chunk);
         sink.data(part).map_err(Error::Sink)?;
         let length = part.len();
-        source.consume(length);
+        source.consume_body(length);
         left = left.saturating_sub(u64::try_from(length).unwrap_or(u64::MAX));
     }
     Ok(())
