@@ -159,11 +159,7 @@ fn authenticate(connection: &mut Connection, account: &Account, credentials: &Cr
         mechanisms: &mechanisms,
         commands: Commands { login: !capabilities.login_disabled, apop: false },
         encrypted,
-        have: Have {
-            binding: binding.is_some(),
-            oauth: credentials.oauth,
-            no_secret: credentials.secret.is_none(),
-        },
+        have: Have { binding: binding.is_some(), oauth: credentials.oauth, no_secret: credentials.secret.is_none() },
     };
     let mechanism = sasl::choose(account.login.mechanism, &offer)?;
     // What was told of capabilities before the login's answer does not count after it.
@@ -173,11 +169,8 @@ fn authenticate(connection: &mut Connection, account: &Account, credentials: &Cr
     }
     let attempt = Attempt { mechanism, account, credentials, binding: binding.as_deref() };
     let outcome = attempt.run(connection, capabilities.sasl_ir)?;
-    let outcome = if outcome.status == Status::Bad && capabilities.sasl_ir {
-        attempt.run(connection, false)?
-    } else {
-        outcome
-    };
+    let outcome =
+        if outcome.status == Status::Bad && capabilities.sasl_ir { attempt.run(connection, false)? } else { outcome };
     welcome(outcome)
 }
 
@@ -193,7 +186,8 @@ fn welcome(outcome: Completion) -> Result<(), Error> {
 
 fn log_in(connection: &mut Connection, credentials: &Credentials, literals: Literals) -> Result<(), Error> {
     let secret = credentials.secret.as_ref().ok_or(SaslError::NoSecret("LOGIN"))?;
-    let command = Command::new("LOGIN").string(credentials.user.as_bytes(), literals)?.string(secret.expose(), literals)?;
+    let command =
+        Command::new("LOGIN").string(credentials.user.as_bytes(), literals)?.string(secret.expose(), literals)?;
     let command = Zeroizing::new(command.into_secret());
     let tag = connection.begin(&command, Some("LOGIN ***"))?;
     connection.end(tag)?;
@@ -237,7 +231,8 @@ impl Attempt<'_> {
                     return Ok(with_reason(outcome, &exchange));
                 }
             };
-            let challenge = sasl::decode(&text).ok_or_else(|| Error::protocol("a challenge that is no base64", &text))?;
+            let challenge =
+                sasl::decode(&text).ok_or_else(|| Error::protocol("a challenge that is no base64", &text))?;
             match exchange.step(&challenge).map(Zeroizing::new) {
                 Ok(bytes) => {
                     let reply = Zeroizing::new(sasl::encode(&bytes) + "\r\n");
