@@ -2,6 +2,7 @@
 
 pub mod adopt;
 pub mod compare;
+pub mod decide;
 pub mod engine;
 pub mod folders;
 pub mod guard;
