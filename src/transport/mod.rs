@@ -18,6 +18,9 @@ mod tunnel;
 mod wait;
 mod wirelog;
 
+#[cfg(test)]
+mod tests;
+
 pub use certificate::Certificate;
 pub use dial::{Dial, connect};
 pub use error::{CertificateFailure, Error};
