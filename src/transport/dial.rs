@@ -10,10 +10,11 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with, sockopt};
 
+use super::channel::Channel;
 use super::name::resolve;
 use super::rewind::Script;
 use super::socket::Socket;
-use super::stream::{Channel, Parts};
+use super::stream::Parts;
 use super::tls::{self, Failure};
 use super::tunnel::Tunnel;
 use super::wait::Limits;

@@ -1,15 +1,16 @@
 //! One connection, buffered in both directions: every protocol of mailferry reads and writes through this.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use native_tls::TlsStream;
 use rustix::event::PollFlags;
 
+use super::channel::Channel;
 use super::deflate::{Deflate, Inflated};
 use super::dial;
+use super::input::Input;
 use super::rewind::Script;
 use super::socket::Socket;
 use super::tls::{self, Failure};
@@ -38,82 +39,12 @@ pub enum Woken {
     TimedOut,
 }
 
-/// How bytes travel.
-#[derive(Debug)]
-pub(super) enum Channel {
-    Plain(Socket),
-    Tls(Box<TlsStream<Socket>>),
-    /// Between the two, or after a failed handshake.
-    Gone,
-}
-
-impl Channel {
-    fn socket(&self) -> Option<&Socket> {
-        match self {
-            Self::Plain(socket) => Some(socket),
-            Self::Tls(stream) => Some(stream.get_ref()),
-            Self::Gone => None,
-        }
-    }
-
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.read(buf),
-            Self::Tls(stream) => stream.read(buf),
-            Self::Gone => Err(io::ErrorKind::NotConnected.into()),
-        }
-    }
-
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.write(buf),
-            Self::Tls(stream) => stream.write(buf),
-            Self::Gone => Err(io::ErrorKind::NotConnected.into()),
-        }
-    }
-}
-
 /// What reading once gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pulled {
     Some,
     Nothing,
     End,
-}
-
-/// Received bytes that nobody has consumed: `bytes[from..to]`.
-#[derive(Debug)]
-struct Input {
-    bytes: Vec<u8>,
-    from: usize,
-    to: usize,
-}
-
-impl Input {
-    fn data(&self) -> &[u8] {
-        self.bytes.get(self.from..self.to).unwrap_or_default()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.from == self.to
-    }
-
-    /// Makes room behind the data, up to `limit` bytes in all; `false` when there is none.
-    fn make_room(&mut self, limit: usize) -> bool {
-        if self.is_empty() {
-            self.from = 0;
-            self.to = 0;
-        } else if self.to == self.bytes.len() && self.from > 0 {
-            self.bytes.copy_within(self.from..self.to, 0);
-            self.to -= self.from;
-            self.from = 0;
-        }
-        if self.to == self.bytes.len() && self.bytes.len() < limit {
-            let size = (self.bytes.len() * 2).min(limit);
-            self.bytes.resize(size, 0);
-        }
-        self.to < self.bytes.len()
-    }
 }
 
 /// One connection. It is `Send`, and made by [`connect`](super::connect).
@@ -162,7 +93,7 @@ impl Stream {
         Self {
             channel: parts.channel,
             limits: parts.limits,
-            input: Input { bytes: vec![0; INPUT], from: 0, to: 0 },
+            input: Input::new(INPUT),
             deflate: None,
             output: Vec::new(),
             sent: 0,
@@ -246,7 +177,7 @@ impl Stream {
     /// As [`consume`](Self::consume), for bytes of a message: the trace only counts them.
     pub fn consume_body(&mut self, n: usize) {
         if let Some((_, received, _)) = &mut self.trace {
-            received.body(n.min(self.input.to - self.input.from));
+            received.body(n.min(self.input.data().len()));
         }
         self.advance(n);
     }
@@ -255,7 +186,7 @@ impl Stream {
         if let Some(script) = &mut self.script {
             script.heard(self.input.data().get(..n).unwrap_or_default());
         }
-        self.input.from = self.input.from.saturating_add(n).min(self.input.to);
+        self.input.consume(n);
     }
 
     /// Buffers `bytes`, and sends once there is much. While the peer does not take them, input is read (at most 8
@@ -377,12 +308,12 @@ impl Stream {
 
     /// Reads once, without waiting, into the room behind the input; there must be some.
     fn pull(&mut self) -> Result<Pulled, Error> {
-        let room = self.input.bytes.get_mut(self.input.to..).unwrap_or_default();
+        let room = self.input.room();
         let Some(deflate) = &mut self.deflate else {
             return match self.channel.read(room) {
                 Ok(0) => Ok(Pulled::End),
                 Ok(got) => {
-                    self.input.to += got;
+                    self.input.add(got);
                     self.traffic.received(got);
                     self.hear()
                 }
@@ -393,7 +324,7 @@ impl Stream {
         loop {
             match deflate.inflate(room).map_err(|error| self.limits.protocol(&error))? {
                 Inflated::Bytes(made) => {
-                    self.input.to += made;
+                    self.input.add(made);
                     return Ok(Pulled::Some);
                 }
                 Inflated::End => return Ok(Pulled::End),
@@ -528,7 +459,7 @@ impl Stream {
         }
         // What is here already was sent behind the agreement: it is compressed.
         self.deflate = Some(Box::new(Deflate::new(self.input.data())));
-        self.input.from = self.input.to;
+        self.input.consume(usize::MAX);
         self.note("compression");
         Ok(())
     }

@@ -266,3 +266,21 @@ fn unusable_settings_are_named() {
     settings.client_cert = Some((path, None));
     assert!(dial(&settings).unwrap_err().to_string().starts_with("client_cert = "));
 }
+
+#[test]
+fn an_end_without_goodbye_is_an_end() {
+    let authority = Authority::new();
+    let acceptor = TlsAcceptor::new(authority.issue("localhost", 2090).identity).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = thread::spawn(move || {
+        let mut stream = acceptor.accept(listener.accept().unwrap().0).unwrap();
+        stream.write_all(b"* BYE\r\n").unwrap();
+        stream.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
+    });
+    let mut stream = dial(&trusting(port, &authority)).unwrap();
+    assert_eq!(line(&mut stream).unwrap(), "* BYE\r\n");
+    let error = stream.fill().unwrap_err();
+    assert!(matches!(error, Error::Closed { .. }), "{error}");
+    server.join().unwrap();
+}
