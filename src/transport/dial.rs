@@ -25,6 +25,9 @@ use crate::stop::Stop;
 /// How long one address may take before the next is tried beside it (RFC 8305 §5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
+/// How long a server that gave no greeting in clear may take to answer a TLS hello.
+const PROBE: Duration = Duration::from_secs(5);
+
 /// What a connection needs.
 #[derive(Debug)]
 pub struct Dial<'a> {
@@ -205,5 +208,6 @@ fn hear(socket: &mut Socket, limits: &Limits, heard: &mut usize, wanted: usize) 
 
 /// Whether the server answers a TLS hello: asked when its greeting in clear never came.
 pub(super) fn speaks_tls(endpoint: &Endpoint, limits: &Limits) -> bool {
-    matches!(look(endpoint, limits, None), Ok(Some(_)))
+    let limits = Limits { timeout: limits.timeout.min(PROBE), ..limits.clone() };
+    matches!(look(endpoint, &limits, None), Ok(Some(_)))
 }

@@ -5,6 +5,7 @@ use std::io;
 use rustix::event::PollFlags;
 
 use super::Stream;
+use crate::account::TlsMode;
 use crate::transport::channel::Channel;
 use crate::transport::deflate::Inflated;
 use crate::transport::socket::Socket;
@@ -145,7 +146,9 @@ impl Stream {
     pub(super) fn silence(&self, error: Error) -> Error {
         match (&error, &self.endpoint, &self.channel) {
             (Error::Timeout { silent: true, .. }, Some(endpoint), Channel::Plain(_))
-                if self.tunnel.is_none() && dial::speaks_tls(endpoint, &self.limits) =>
+                if self.tunnel.is_none()
+                    && endpoint.tls == TlsMode::StartTls
+                    && dial::speaks_tls(endpoint, &self.limits) =>
             {
                 Error::TlsPort { peer: self.limits.peer.clone() }
             }

@@ -105,6 +105,12 @@ fn both_directions_full_is_no_deadlock() {
 }
 
 #[test]
+fn a_stream_may_change_threads() {
+    fn sends<T: Send>() {}
+    sends::<Stream>();
+}
+
+#[test]
 fn more_keeps_what_is_there() {
     let (mut stream, mut peer, _stop, _) = pair(LONG);
     peer.write_all(b"abc").unwrap();
