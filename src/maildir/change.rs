@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -163,7 +164,14 @@ impl Touched {
         handle::fits(&goal.path, &wanted.name)?;
         let mut target = wanted.clone();
         for attempt in 1..=NAME_TRIES {
-            match self.rename(source, place, goal, &target) {
+            let renamed = match self.rename(source, place, goal, &target) {
+                Err(Errno::XDEV) => match self.copy_over(source, place, goal, &target) {
+                    Err(Error::Exists { .. }) => Err(Errno::EXIST),
+                    copied => return copied,
+                },
+                renamed => renamed,
+            };
+            match renamed {
                 Ok(()) => {
                     let stat =
                         rustix::fs::statat(goal.sub(target.sub), target.name.as_bytes(), AtFlags::SYMLINK_NOFOLLOW);
@@ -172,7 +180,6 @@ impl Touched {
                     return Ok(Some(Moved { place: target, inode }));
                 }
                 Err(Errno::NOENT) => return Ok(None),
-                Err(Errno::XDEV) => return self.copy_over(source, place, goal, target),
                 Err(Errno::EXIST) => {
                     let name = counted_name(&wanted.name, attempt);
                     let unusable = || Error::Exists { path: goal.path_of(&wanted) };
@@ -196,13 +203,32 @@ impl Touched {
         Ok(())
     }
 
+    /// Gives a message another unique part: for the second of two files that share one. Its letters stay.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] when it is not there under that very name, [`Error::Exists`] when the new name is taken,
+    /// [`Error::FileName`] when no message can have it.
+    pub fn set_unique(&mut self, dir: &FolderDir, place: &Place, unique: &[u8]) -> Result<Place, Error> {
+        let folder = self.folder(dir)?;
+        let name = place.name.with_unique(unique).ok_or_else(|| Error::FileName {
+            path: folder.path.clone(),
+            name: String::from_utf8_lossy(unique).into_owned(),
+        })?;
+        handle::fits(&folder.path, &name)?;
+        let target = Place { sub: place.sub, name };
+        match self.rename(&folder, place, &folder, &target) {
+            Err(Errno::NOENT) => Err(Error::Gone { path: folder.path_of(place) }),
+            done => finished(done, &folder, target),
+        }
+    }
+
     /// Moves a message to another file system: the copy is durable before the original goes.
-    fn copy_over(
+    pub(super) fn copy_over(
         &mut self,
         source: &Arc<Folder>,
         place: &Place,
         goal: &Arc<Folder>,
-        target: Place,
+        target: &Place,
     ) -> Result<Option<Moved>, Error> {
         let mut original = match source.open_message(place) {
             Err(Error::Gone { .. }) => return Ok(None),
@@ -211,16 +237,19 @@ impl Touched {
         let tmp_name = super::deliver::tmp_name();
         let tmp = goal.open_tmp()?;
         let path = goal.path.join("tmp").join(&tmp_name);
-        let copied = copy_file(&mut original, &tmp, &tmp_name).and_then(|inode| {
-            handle::rename_no_replace(
-                (std::os::fd::AsFd::as_fd(&tmp), tmp_name.as_bytes()),
-                (goal.sub(target.sub), target.name.as_bytes()),
-            )?;
-            Ok(inode)
-        });
-        let inode = copied.map_err(|e| {
+        let placed =
+            copy_file(&mut original, &tmp, &tmp_name).map_err(|e| Error::io("copy to", path, e)).and_then(|inode| {
+                let from = (tmp.as_fd(), tmp_name.as_bytes());
+                handle::rename_no_replace(from, (goal.sub(target.sub), target.name.as_bytes())).map_err(
+                    |e| match e {
+                        Errno::EXIST => Error::Exists { path: goal.path_of(target) },
+                        _ => Error::io("create", goal.path_of(target), e),
+                    },
+                )?;
+                Ok(inode)
+            });
+        let inode = placed.inspect_err(|_| {
             let _ = rustix::fs::unlinkat(&tmp, &tmp_name, AtFlags::empty());
-            Error::io("copy to", path, e)
         })?;
         handle::sync_dir(goal.sub(target.sub), &goal.path.join(target.sub.as_str()))?;
         match rustix::fs::unlinkat(source.sub(place.sub), place.name.as_bytes(), AtFlags::empty()) {
@@ -228,7 +257,7 @@ impl Touched {
             Err(Errno::NOENT) => {}
             Err(e) => return Err(Error::io("remove", source.path_of(place), e)),
         }
-        Ok(Some(Moved { place: target, inode }))
+        Ok(Some(Moved { place: target.clone(), inode }))
     }
 
     /// Removes a message, under whatever flags it has by now. `false`: it was gone already.
@@ -288,7 +317,7 @@ fn find(folder: &Folder, unique: &[u8]) -> Result<Option<Place>, Error> {
 }
 
 /// Copies an open message to `name` in `tmp`, durably and with its time; the copy's inode.
-fn copy_file(original: &mut std::fs::File, tmp: &impl std::os::fd::AsFd, name: &str) -> io::Result<u64> {
+fn copy_file(original: &mut std::fs::File, tmp: &impl AsFd, name: &str) -> io::Result<u64> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut copy = std::fs::File::from(rustix::fs::openat(tmp, name, flags, FILE_MODE)?);
     io::copy(original, &mut copy)?;

@@ -260,14 +260,28 @@ impl Layout {
         Ok(())
     }
 
-    /// Creates a folder, or what is missing of it, durably.
+    /// Creates a folder, durably; one that is there already stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when its `cur` is gone but `new` or `tmp` is not: made again it would look as if its messages had
+    /// been deleted (see [`Layout::repair`]). When a name cannot be used, a link or file is in the way, or the disk refuses.
+    pub fn create(&self, name: &FolderName) -> Result<FolderDir, Error> {
+        let folder = self.dir(name)?;
+        let is_there = |sub: &str| std::fs::symlink_metadata(folder.path.join(sub)).is_ok();
+        if !is_there("cur") && (is_there("new") || is_there("tmp")) {
+            return Err(Error::Missing { path: folder.path.join("cur") });
+        }
+        self.repair(name)
+    }
+
+    /// Creates what is missing of a folder, its `cur` included: only where its messages are then downloaded again.
     ///
     /// `cur`, `new` and `tmp` are made by the crate `maildir`, which leaves their mode to the umask; they are narrowed to
     /// 0700 before anything is put into them, and nobody else can look into a new folder's directory meanwhile.
     ///
     /// # Errors
     /// When a name cannot be used, a link or file is in the way, or the disk refuses.
-    pub fn create(&self, name: &FolderName) -> Result<FolderDir, Error> {
+    pub fn repair(&self, name: &FolderName) -> Result<FolderDir, Error> {
         let folder = self.dir(name)?;
         let below = folder.path.strip_prefix(&self.root).unwrap_or(Path::new(""));
         let mut path = self.root.clone();

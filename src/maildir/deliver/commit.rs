@@ -159,10 +159,10 @@ fn place_one(target: &Target, file: Pending, subs: &mut BTreeSet<Sub>) -> Result
 /// The inode of the file at `place`, made durable, if it is the message in `file`.
 fn same_message(target: &Target, place: &Place, file: &Pending) -> Result<Option<u64>, Error> {
     use std::os::unix::fs::MetadataExt as _;
-    let failed = |e| Error::io("read", target.folder.path_of(place), e);
+    let failed = |e| Error::unreadable(target.folder.path_of(place), e);
     let existing = match target.folder.open_message(place) {
         Ok(existing) => existing,
-        Err(Error::Gone { .. } | Error::Foreign { .. }) => return Ok(None),
+        Err(Error::Gone { .. } | Error::Unreadable { .. }) => return Ok(None),
         Err(e) => return Err(e),
     };
     if read::content_of(&existing).map_err(failed)?.digest != file.content.digest {
