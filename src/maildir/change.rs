@@ -16,6 +16,7 @@ use super::handle::{self, FILE_MODE, Folder};
 use super::layout::FolderDir;
 use super::listing;
 use super::name::{FileName, Letters, Place, Sub};
+use crate::checkpoint;
 
 /// How many folders stay open between a change and its sync.
 const OPEN_FOLDERS: usize = 64;
@@ -65,6 +66,7 @@ impl Touched {
         self.gained.clear();
         self.lost.clear();
         self.open.clear();
+        checkpoint::hit("change.synced");
         Ok(())
     }
 
@@ -200,6 +202,7 @@ impl Touched {
         if source.path != goal.path || from.sub != to.sub {
             self.loses(source, from.sub);
         }
+        checkpoint::hit("change.renamed");
         Ok(())
     }
 
@@ -252,6 +255,7 @@ impl Touched {
             let _ = rustix::fs::unlinkat(&tmp, &tmp_name, AtFlags::empty());
         })?;
         handle::sync_dir(goal.sub(target.sub), &goal.path.join(target.sub.as_str()))?;
+        checkpoint::hit("change.copied");
         match rustix::fs::unlinkat(source.sub(place.sub), place.name.as_bytes(), AtFlags::empty()) {
             Ok(()) => self.loses(source, place.sub),
             Err(Errno::NOENT) => {}
@@ -279,6 +283,7 @@ impl Touched {
         match rustix::fs::unlinkat(folder.sub(place.sub), place.name.as_bytes(), AtFlags::empty()) {
             Ok(()) => {
                 self.loses(folder, place.sub);
+                checkpoint::hit("change.removed");
                 Ok(true)
             }
             Err(Errno::NOENT) => Ok(false),

@@ -312,6 +312,7 @@ impl Layout {
             }
         }
         handle::sync_dir(&dir, &folder.path)?;
+        crate::checkpoint::hit("folder.created");
         Ok(folder)
     }
 
@@ -391,6 +392,7 @@ impl Layout {
         }
         handle::sync_dir(&target, new_parent)?;
         handle::sync_dir(&source, old_parent)?;
+        crate::checkpoint::hit("folder.renamed");
         Ok(new)
     }
 }

@@ -13,6 +13,7 @@ use super::super::handle;
 use super::super::name::{FileName, Place, Sub};
 use super::super::read;
 use super::{Batch, Delivered, Pending, Target};
+use crate::checkpoint;
 
 /// From this many files on one `syncfs` is cheaper than an `fsync` each.
 const SYNCFS_FROM: usize = 64;
@@ -33,6 +34,7 @@ impl Batch<'_> {
     pub fn commit(&mut self) -> Result<Vec<Delivered>, Error> {
         let mut by_target: BTreeMap<usize, Vec<Pending>> = BTreeMap::new();
         self.sync_contents()?;
+        checkpoint::hit("deliver.synced");
         // Taken out only now: until here dropping the batch removes the files.
         for pending in std::mem::take(&mut self.pending) {
             by_target.entry(pending.target).or_default().push(pending);
@@ -49,6 +51,7 @@ impl Batch<'_> {
                         let _ = rustix::fs::unlinkat(&target.tmp, &tmp_name, AtFlags::empty());
                     });
                     delivered.push(placed?);
+                    checkpoint::hit("deliver.renamed");
                 }
                 for sub in subs {
                     handle::sync_dir(target.folder.sub(sub), &target.folder.path.join(sub.as_str()))?;
@@ -61,6 +64,7 @@ impl Batch<'_> {
                 return Err(e);
             }
         }
+        checkpoint::hit("deliver.committed");
         Ok(delivered)
     }
 
