@@ -1,0 +1,134 @@
+"""How each program is told to do the job, and how it is measured."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+MBSYNC = """FSync {fsync}
+
+IMAPStore far
+Host 127.0.0.1
+Port {port}
+User {user}
+Pass x
+AuthMechs PLAIN
+SSLType {tls}
+{extra}
+
+MaildirStore near
+Path {mail}/
+Inbox {mail}/INBOX
+SubFolders Verbatim
+
+Channel all
+Far :far:
+Near :near:
+Patterns *
+Create Both
+Expunge Both
+CopyArrivalDate yes
+SyncState *
+"""
+MPOP = """account default
+host 127.0.0.1
+port {port}
+user {user}
+password x
+auth user
+tls off
+keep on
+received_header off
+uidls_file {dir}/uidls
+delivery maildir {mail}/INBOX
+"""
+MAILFERRY = """[accounts.bench]
+protocol = "{proto}"
+host = "127.0.0.1"
+port = {port}
+user = "{user}"
+password = "x"
+tls = "{tls}"
+{extra}
+maildir = "{mail}"
+max_delete = "100%"
+"""
+
+
+class Tool:
+    """`name` is what the table shows; `proto` is "imap" or "pop3"."""
+
+    def __init__(self, name, proto, program):
+        self.name, self.proto, self.program = name, proto, program
+
+    def prepare(self, job, port, cert):
+        """Writes the configuration into `job.dir`; returns the command. `cert`: the server's, if TLS is wanted."""
+        config, values = job.dir / "config", dict(port=port, user=job.user, mail=job.mail, dir=job.dir)
+        if self.name == "drain":
+            return [sys.executable, pathlib.Path(__file__).with_name("drain.py"), str(port), job.user]
+        if self.name.startswith("mbsync"):
+            extra = f"CertificateFile {cert}\n" if cert else ""
+            extra += "DisableExtension COMPRESS=DEFLATE\n" if "-nz" in self.name else ""
+            values.update(fsync="no" if "-nosync" in self.name else "yes", tls="IMAPS" if cert else "None", extra=extra.strip())
+            text, command = MBSYNC, [self.program, "-q", "-c", config, "all"]
+        elif self.name.startswith("mpop"):
+            text, command = MPOP, [self.program, "-q", "-C", config]
+            command = ["eatmydata", *command] if "-nosync" in self.name else command
+        else:
+            values.update(proto=self.proto, tls="implicit" if cert else "none", extra=f'ca_file = "{cert}"' if cert else "")
+            text, command = MAILFERRY, [self.program, "-c", config, "run"]
+        for part in ("cur", "new", "tmp") if self.name.startswith("mpop") else ():
+            (job.mail / "INBOX" / part).mkdir(parents=True, exist_ok=True)
+        config.write_text(text.format(**values))
+        config.chmod(0o600)
+        return command
+
+
+def find(mailferry):
+    """The tools of this machine, ours first."""
+    mbsync, mpop = shutil.which("mbsync"), shutil.which("mpop")
+    tools = [Tool("mailferry", proto, mailferry) for proto in ("imap", "pop3")] if mailferry else []
+    tools += [Tool(n, "imap", mbsync) for n in ("mbsync", "mbsync-nz", "mbsync-nz-nosync") if mbsync]
+    tools += [Tool(n, "pop3", mpop) for n in ("mpop", "mpop-nosync") if mpop and ("-" not in n or shutil.which("eatmydata"))]
+    return tools + [Tool("drain", "imap", "")]
+
+
+class Job:
+    """One tool with a directory and a user of its own."""
+
+    def __init__(self, tool, directory, user):
+        self.tool, self.dir, self.user, self.mail = tool, directory, user, directory / "mail"
+        self.mail.mkdir(parents=True)
+        self.inbox = self.mail / "INBOX"
+
+    def folder(self, name):
+        return self.mail / name
+
+    def run(self, port, cert=None):
+        """Seconds and peak memory in MB (of the tool's process); the tool must succeed."""
+        command, peak = self.tool.prepare(self, port, cert), [0]
+        with open(self.dir / "log", "ab") as log:
+            begin = time.perf_counter()
+            process = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       env={**os.environ, "HOME": str(self.dir)})
+            watcher = threading.Thread(target=watch, args=(process, peak))
+            watcher.start()
+            status = process.wait()
+            seconds = time.perf_counter() - begin
+            watcher.join()
+        if status:
+            raise SystemExit(f"{self.tool.name} ended with {status}:\n{(self.dir / 'log').read_text()[-2000:]}")
+        return seconds, peak[0] / 1024
+
+
+def watch(process, peak):
+    """The kernel's high-water mark, read every 10 ms: what `wait4` reports would include the process that forked."""
+    while process.returncode is None:
+        try:
+            with open(f"/proc/{process.pid}/status") as status:
+                peak[0] = max([peak[0]] + [int(line.split()[1]) for line in status if line.startswith("VmHWM")])
+        except (OSError, ProcessLookupError):
+            return
+        time.sleep(0.01)
