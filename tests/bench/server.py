@@ -18,7 +18,6 @@ state_dir = {dir}/state
 log_path = {dir}/log
 listen = 127.0.0.1
 protocols = imap pop3
-ssl = yes
 ssl_cert = <{dir}/cert.pem
 ssl_key = <{dir}/key.pem
 disable_plaintext_auth = no
@@ -27,14 +26,10 @@ first_valid_gid = 1
 mail_fsync = never
 mail_location = maildir:~/Maildir
 mail_max_userip_connections = 1000
-mail_plugins = zlib
 pop3_no_flag_updates = yes
 namespace inbox {{
   inbox = yes
   separator = /
-  mailbox Trash {{
-    special_use = \\Trash
-  }}
 }}
 protocol imap {{
   mail_plugins = zlib imap_zlib
@@ -48,25 +43,25 @@ userdb {{
   driver = static
   args = uid={uid} gid={gid} home={dir}/home/%u
 }}
-service imap-login {{
+"""
+SERVICE = """
+service {proto}-login {{
   {chroot}
-  inet_listener imap {{
-    port = {imap}
+  inet_listener {proto} {{
+    port = {plain}
   }}
-  inet_listener imaps {{
-    port = {imaps}
+  inet_listener {proto}s {{
+    port = {tls}
   }}
 }}
-service pop3-login {{
-  {chroot}
-  inet_listener pop3 {{
-    port = {pop3}
-  }}
-  inet_listener pop3s {{
-    port = 0
-  }}
+"""
+OTHER_USER = """
+default_internal_user = {0}
+default_login_user = {0}
+default_internal_group = {1}
+service anvil {{
+  chroot =
 }}
-{users}
 """
 PLAIN = "imap_capability = IMAP4rev1 SASL-IR LITERAL+ ID ENABLE IDLE NAMESPACE UIDPLUS LIST-EXTENDED SPECIAL-USE MOVE"
 
@@ -119,15 +114,13 @@ class Server:
         self.owner = (owner.pw_uid, owner.pw_gid)
         self.ports = {name: free_port() for name in ("imap", "imaps", "pop3")}
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9",
-                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.dir / "key.pem",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", self.dir / "key.pem",
                         "-out", self.dir / "cert.pem"], check=True, capture_output=True)
-        group = grp.getgrgid(owner.pw_gid).gr_name
-        users = "" if root else "".join(f"default_{k} = {v}\n" for k, v in (
-            ("internal_user", owner.pw_name), ("login_user", owner.pw_name), ("internal_group", group)))
-        users += "" if root else "service anvil {\n  chroot =\n}\n"
-        (self.dir / "dovecot.conf").write_text(CONFIG.format(
-            dir=self.dir, uid=owner.pw_uid, gid=owner.pw_gid, users=users, chroot="" if root else "chroot =",
-            capability="" if condstore else PLAIN, **self.ports))
+        config = CONFIG.format(dir=self.dir, uid=owner.pw_uid, gid=owner.pw_gid, capability="" if condstore else PLAIN)
+        for proto, tls in (("imap", self.ports["imaps"]), ("pop3", 0)):
+            config += SERVICE.format(proto=proto, plain=self.ports[proto], tls=tls, chroot="" if root else "chroot =")
+        config += "" if root else OTHER_USER.format(owner.pw_name, grp.getgrgid(owner.pw_gid).gr_name)
+        (self.dir / "dovecot.conf").write_text(config)
         os.chmod(self.dir, 0o755)
         (self.dir / "home").mkdir()
         os.chown(self.dir / "home", *self.owner)

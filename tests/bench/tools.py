@@ -1,7 +1,8 @@
-"""How each program is told to do the job, and how it is measured."""
+"""How each program is told to do the job, and how it is measured. As a program, `tools.py PORT USER` is the limit: it
+asks for all of INBOX in one flight and throws it away."""
 import os
-import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ import time
 MBSYNC = """FSync {fsync}
 
 IMAPStore far
-Host 127.0.0.1
+Host {host}
 Port {port}
 User {user}
 Pass x
@@ -46,7 +47,7 @@ delivery maildir {mail}/INBOX
 """
 MAILFERRY = """[accounts.bench]
 protocol = "{proto}"
-host = "127.0.0.1"
+host = "{host}"
 port = {port}
 user = "{user}"
 password = "x"
@@ -66,8 +67,9 @@ class Tool:
     def prepare(self, job, port, cert):
         """Writes the configuration into `job.dir`; returns the command. `cert`: the server's, if TLS is wanted."""
         config, values = job.dir / "config", dict(port=port, user=job.user, mail=job.mail, dir=job.dir)
+        values["host"] = "localhost" if cert else "127.0.0.1"
         if self.name == "drain":
-            return [sys.executable, pathlib.Path(__file__).with_name("drain.py"), str(port), job.user]
+            return [sys.executable, __file__, port, job.user]
         if self.name.startswith("mbsync"):
             extra = f"CertificateFile {cert}\n" if cert else ""
             extra += "DisableExtension COMPRESS=DEFLATE\n" if "-nz" in self.name else ""
@@ -103,9 +105,6 @@ class Job:
         self.mail.mkdir(parents=True)
         self.inbox = self.mail / "INBOX"
 
-    def folder(self, name):
-        return self.mail / name
-
     def run(self, port, cert=None):
         """Seconds and peak memory in MB (of the tool's process); the tool must succeed."""
         command, peak = self.tool.prepare(self, port, cert), [0]
@@ -132,3 +131,18 @@ def watch(process, peak):
         except (OSError, ProcessLookupError):
             return
         time.sleep(0.01)
+
+
+def drain(port, user):
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.sendall(f"1 LOGIN {user} x\r\n2 EXAMINE INBOX\r\n3 FETCH 1:* (UID FLAGS BODY.PEEK[])\r\n".encode())
+        buffer, end = bytearray(1 << 20), b""
+        while b"\r\n3 OK" not in end:
+            count = line.recv_into(buffer)
+            end = (end + buffer[max(0, count - 200):count])[-200:]
+            if not count:
+                sys.exit("the server closed the connection")
+
+
+if __name__ == "__main__":
+    drain(int(sys.argv[1]), sys.argv[2])
