@@ -1,6 +1,7 @@
-"""How each program is told to do the job, and how it is measured. As a program, `tools.py PORT USER` is the limit: it
-asks for all of INBOX in one flight and throws it away."""
+"""How each program is told to do the job, and how it is measured. As a program, `tools.py PORT USER [MAILDIR]` is the
+limit: it asks for all of INBOX in one flight and throws it away, or writes it and flushes once."""
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -56,6 +57,7 @@ tls = "{tls}"
 maildir = "{mail}"
 max_delete = "100%"
 """
+LIMITS = ("drain", "limit")
 
 
 class Tool:
@@ -68,8 +70,8 @@ class Tool:
         """Writes the configuration into `job.dir`; returns the command. `cert`: the server's, if TLS is wanted."""
         config, values = job.dir / "config", dict(port=port, user=job.user, mail=job.mail, dir=job.dir)
         values["host"] = "localhost" if cert else "127.0.0.1"
-        if self.name == "drain":
-            return [sys.executable, __file__, port, job.user]
+        if self.name in LIMITS:
+            return [sys.executable, __file__, port, job.user, *([job.inbox] if self.name == "limit" else [])]
         if self.name.startswith("mbsync"):
             extra = f"CertificateFile {cert}\n" if cert else ""
             extra += "DisableExtension COMPRESS=DEFLATE\n" if "-nz" in self.name else ""
@@ -94,7 +96,7 @@ def find(mailferry):
     tools = [Tool("mailferry", proto, mailferry) for proto in ("imap", "pop3")] if mailferry else []
     tools += [Tool(n, "imap", mbsync) for n in ("mbsync", "mbsync-nz", "mbsync-nz-nosync") if mbsync]
     tools += [Tool(n, "pop3", mpop) for n in ("mpop", "mpop-nosync") if mpop and ("-" not in n or shutil.which("eatmydata"))]
-    return tools + [Tool("drain", "imap", "")]
+    return tools + [Tool(name, "imap", "") for name in LIMITS]
 
 
 class Job:
@@ -133,9 +135,11 @@ def watch(process, peak):
         time.sleep(0.01)
 
 
-def drain(port, user):
+def drain(port, user, maildir=None):
     with socket.create_connection(("127.0.0.1", port)) as line:
         line.sendall(f"1 LOGIN {user} x\r\n2 EXAMINE INBOX\r\n3 FETCH 1:* (UID FLAGS BODY.PEEK[])\r\n".encode())
+        if maildir:
+            return write(line.makefile("rb", 1 << 20), maildir)
         buffer, end = bytearray(1 << 20), b""
         while b"\r\n3 OK" not in end:
             count = line.recv_into(buffer)
@@ -144,5 +148,18 @@ def drain(port, user):
                 sys.exit("the server closed the connection")
 
 
+def write(stream, maildir):
+    for part in ("cur", "new", "tmp"):
+        os.makedirs(f"{maildir}/{part}")
+    for number, text in enumerate(iter(stream.readline, b"")):
+        if literal := re.search(rb"{(\d+)}\r\n$", text):
+            with open(f"{maildir}/tmp/{number}", "wb") as file:
+                file.write(stream.read(int(literal[1])).replace(b"\r\n", b"\n"))
+            os.rename(f"{maildir}/tmp/{number}", f"{maildir}/cur/{number}")
+        elif text.startswith(b"3 "):
+            return subprocess.run(["sync", "-f", maildir], check=True)
+    sys.exit("the server closed the connection")
+
+
 if __name__ == "__main__":
-    drain(int(sys.argv[1]), sys.argv[2])
+    drain(int(sys.argv[1]), *sys.argv[2:])
