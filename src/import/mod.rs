@@ -1,0 +1,16 @@
+//! Moving in from other tools: their configurations and what they already fetched or paired, as plain data (PURE).
+
+pub mod getmail;
+pub mod ini;
+pub mod mbsync;
+pub mod model;
+pub mod mpop;
+pub mod origin;
+pub mod python;
+pub mod python_names;
+pub mod regex_names;
+pub mod render;
+pub mod terms;
+
+pub use model::{Imported, ImportedAccount, Password, Value, Warning};
+pub use render::render;
