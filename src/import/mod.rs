@@ -1,5 +1,6 @@
 //! Moving in from other tools: their configurations and what they already fetched or paired, as plain data (PURE).
 
+pub mod fetchmail;
 pub mod getmail;
 pub mod ini;
 pub mod mbsync;
