@@ -6,6 +6,7 @@ pub mod ini;
 pub mod mbsync;
 pub mod model;
 pub mod mpop;
+pub mod offlineimap;
 pub mod origin;
 pub mod python;
 pub mod python_names;
