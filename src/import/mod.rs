@@ -12,6 +12,7 @@ pub mod python;
 pub mod python_names;
 pub mod regex_names;
 pub mod render;
+pub mod state;
 pub mod terms;
 
 pub use model::{Imported, ImportedAccount, Password, Value, Warning};
