@@ -41,7 +41,11 @@ impl Reader<'_> {
         let user = text(self.retriever, "username");
         let server = text(self.retriever, "server");
         let generic = matches!(name, "" | "getmailrc");
-        let mut account = ImportedAccount::new(&if generic { terms::name_of(user, server) } else { name.to_owned() });
+        let mut account = ImportedAccount::new(&if generic {
+            terms::name_of(user, server)
+        } else {
+            name.to_owned()
+        });
         account.set("protocol", if imap { "imap" } else { "pop3" });
         account.set("host", server);
         let default_port = match (imap, ssl) {
@@ -57,34 +61,67 @@ impl Reader<'_> {
         account.set("tls", if ssl { "implicit" } else { "none" });
         account.set("user", user);
         if kind.contains("multidrop") || kind.contains("sdps") {
-            account.warn(line, "multidrop: all messages go to one Maildir, none is sorted by recipient");
+            account.warn(
+                line,
+                "multidrop: all messages go to one Maildir, none is sorted by recipient",
+            );
         }
         if kind.contains("brokenuidl") {
-            account.warn(line, "broken UIDLs: a digest of the header is used where the server has no unique ones");
+            account.warn(
+                line,
+                "broken UIDLs: a digest of the header is used where the server has no unique ones",
+            );
         }
         self.login(&mut account);
         self.trust(&mut account, ssl);
         let mailboxes = if imap { self.mailboxes(&mut account) } else { Vec::new() };
         self.destination(&mut account, imap);
         self.options(&mut account, imap);
-        for section in self.ini.sections.iter().filter(|section| section.name.to_lowercase().starts_with("filter")) {
-            account.warn(section.line, format!("[{}] has no counterpart: every message is delivered unfiltered", section.name));
+        for section in self
+            .ini
+            .sections
+            .iter()
+            .filter(|section| section.name.to_lowercase().starts_with("filter"))
+        {
+            account.warn(
+                section.line,
+                format!(
+                    "[{}] has no counterpart: every message is delivered unfiltered",
+                    section.name
+                ),
+            );
         }
-        account.origin = Some(Origin::Getmail { server: server.to_owned(), port, user: user.to_owned(), mailboxes });
+        account.origin = Some(Origin::Getmail {
+            server: server.to_owned(),
+            port,
+            user: user.to_owned(),
+            mailboxes,
+        });
         Some(account)
     }
 
     fn login(&self, account: &mut ImportedAccount) {
-        for (key, mechanism) in [("use_apop", "apop"), ("use_cram_md5", "cram-md5"), ("use_xoauth2", "xoauth2")] {
+        for (key, mechanism) in [
+            ("use_apop", "apop"),
+            ("use_cram_md5", "cram-md5"),
+            ("use_xoauth2", "xoauth2"),
+        ] {
             if flag(self.retriever, key) == Some(true) {
                 account.set("auth", mechanism);
             }
         }
-        if let Some(entry) = self.retriever.entry("use_kerberos").filter(|entry| ini::boolean(&entry.value) == Some(true)) {
+        if let Some(entry) = self
+            .retriever
+            .entry("use_kerberos")
+            .filter(|entry| ini::boolean(&entry.value) == Some(true))
+        {
             account.warn(entry.line, "use_kerberos has no counterpart");
         }
         if let Some(entry) = self.retriever.entry("password_command") {
-            match python::literal(&entry.value).and_then(|literal| literal.texts()).filter(|words| !words.is_empty()) {
+            match python::literal(&entry.value)
+                .and_then(|literal| literal.texts())
+                .filter(|words| !words.is_empty())
+            {
                 Some(words) => account.set("password_command", words),
                 None => account.warn(entry.line, "password_command is no tuple of strings, not taken over"),
             }
@@ -92,10 +129,20 @@ impl Reader<'_> {
             account.password = Some(Password::new(entry.value.clone()));
         }
         terms::token_instead_of_password(account);
-        for section in ["retriever", "options"].iter().filter_map(|name| self.ini.section(name)) {
-            for entry in section.entries.iter().filter(|entry| entry.key.starts_with("use_netrc")) {
+        for section in ["retriever", "options"]
+            .iter()
+            .filter_map(|name| self.ini.section(name))
+        {
+            for entry in section
+                .entries
+                .iter()
+                .filter(|entry| entry.key.starts_with("use_netrc"))
+            {
                 if ini::boolean(&entry.value) == Some(true) {
-                    account.warn(entry.line, "netrc is not read: use password_command to print the password from it");
+                    account.warn(
+                        entry.line,
+                        "netrc is not read: use password_command to print the password from it",
+                    );
                 }
             }
         }
@@ -105,10 +152,15 @@ impl Reader<'_> {
         if let Some(entry) = self.retriever.entry("ca_certs") {
             terms::set_ca_file(account, &terms::braced_variables(&entry.value));
         } else if ssl && self.retriever.entry("ssl_fingerprints").is_none() {
-            account.warn(self.retriever.line, "getmail did not check the certificate (no ca_certs); mailferry does");
+            account.warn(
+                self.retriever.line,
+                "getmail did not check the certificate (no ca_certs); mailferry does",
+            );
         }
         if let Some(entry) = self.retriever.entry("ssl_fingerprints") {
-            let list = python::literal(&entry.value).and_then(|literal| literal.texts()).unwrap_or_else(|| vec![entry.value.clone()]);
+            let list = python::literal(&entry.value)
+                .and_then(|literal| literal.texts())
+                .unwrap_or_else(|| vec![entry.value.clone()]);
             terms::set_fingerprint(account, entry.line, list.iter().map(String::as_str));
         }
         if let Some(entry) = self.retriever.entry("certfile") {
@@ -134,12 +186,18 @@ impl Reader<'_> {
             }
             literal => match literal.and_then(|literal| literal.texts()) {
                 Some(names) => {
-                    account.set("folders", names.iter().map(|name| terms::folder_name(name)).collect::<Vec<_>>());
+                    account.set(
+                        "folders",
+                        names.iter().map(|name| terms::folder_name(name)).collect::<Vec<_>>(),
+                    );
                     names
                 }
                 None => {
                     account.set("folders", vec!["INBOX".to_owned()]);
-                    account.warn(entry.line, "mailboxes is no tuple of strings: only INBOX was taken over");
+                    account.warn(
+                        entry.line,
+                        "mailboxes is no tuple of strings: only INBOX was taken over",
+                    );
                     vec!["INBOX".to_owned()]
                 }
             },
@@ -159,14 +217,23 @@ impl Reader<'_> {
             }
             terms::set_inbox_path(account, path);
             if imap {
-                account.warn(section.line, "getmail put every mailbox into one Maildir; here each gets its own folder");
+                account.warn(
+                    section.line,
+                    "getmail put every mailbox into one Maildir; here each gets its own folder",
+                );
             }
         } else {
-            account.warn(section.line, format!("destination {kind} has no counterpart: set maildir and sort from there"));
+            account.warn(
+                section.line,
+                format!("destination {kind} has no counterpart: set maildir and sort from there"),
+            );
         }
         for key in ["user", "group", "filemode"] {
             if let Some(entry) = section.entry(key) {
-                account.warn(entry.line, format!("{key} has no counterpart: run mailferry as the Maildir's owner"));
+                account.warn(
+                    entry.line,
+                    format!("{key} has no counterpart: run mailferry as the Maildir's owner"),
+                );
             }
         }
     }
@@ -174,7 +241,10 @@ impl Reader<'_> {
     fn options(&self, account: &mut ImportedAccount, imap: bool) {
         let empty = Section::default();
         let options = self.ini.section("options").unwrap_or(&empty);
-        let days = options.entry("delete_after").and_then(|entry| entry.value.parse::<u32>().ok()).unwrap_or(0);
+        let days = options
+            .entry("delete_after")
+            .and_then(|entry| entry.value.parse::<u32>().ok())
+            .unwrap_or(0);
         match (flag(options, "delete") == Some(true), days) {
             (true, _) => account.set("delete", true),
             (false, 0) => account.set("keep", true),
@@ -183,16 +253,28 @@ impl Reader<'_> {
         if imap {
             // getmail only ever fetched; "run" and "sync" must not begin to change the server.
             account.set("mode", "archive");
-            account.warn(0, "\"mailferry fetch\" does what getmail did; \"run\" pulls into the Maildir and never deletes");
+            account.warn(
+                0,
+                "\"mailferry fetch\" does what getmail did; \"run\" pulls into the Maildir and never deletes",
+            );
         }
         if flag(options, "read_all") != Some(false) && flag(options, "delete") != Some(true) {
             let line = options.entry("read_all").map_or(0, |entry| entry.line);
-            account.warn(line, "read_all: mailferry fetches only what is new; \"mailferry fetch --all\" fetches all");
+            account.warn(
+                line,
+                "read_all: mailferry fetches only what is new; \"mailferry fetch --all\" fetches all",
+            );
         }
-        if let Some(limit) = options.entry("max_message_size").and_then(|entry| terms::size(&entry.value)) {
+        if let Some(limit) = options
+            .entry("max_message_size")
+            .and_then(|entry| terms::size(&entry.value))
+        {
             terms::set_max_size(account, limit);
         }
-        let timeout = self.retriever.entry("timeout").and_then(|entry| entry.value.parse::<u32>().ok());
+        let timeout = self
+            .retriever
+            .entry("timeout")
+            .and_then(|entry| entry.value.parse::<u32>().ok());
         if let Some(seconds @ 1..) = timeout {
             account.set("timeout", format!("{seconds}s"));
         }
@@ -209,7 +291,9 @@ fn advice(entry: &Entry) -> Option<&'static str> {
     let set = !matches!(ini::boolean(&entry.value), Some(false));
     match entry.key.as_str() {
         "delete_bigger_than" if set => Some("is not taken over: only delete and delete_after decide"),
-        "max_messages_per_session" | "max_bytes_per_session" if set => Some("has no counterpart: \"mailferry fetch --limit N\""),
+        "max_messages_per_session" | "max_bytes_per_session" if set => {
+            Some("has no counterpart: \"mailferry fetch --limit N\"")
+        }
         "message_log" => Some("has no counterpart: use --json or -v"),
         "imap_search" => Some("has no counterpart: every message is fetched"),
         "move_on_delete" => Some("has no counterpart"),
@@ -260,7 +344,12 @@ mod tests {
         assert_eq!(account.get("delete"), None);
         assert_eq!(account.text("max_size"), Some("2000000"));
         assert_eq!(account.password.as_ref().map(Password::reveal), Some("mail%pass"));
-        assert!(imported.warnings.iter().any(|warning| warning.text.contains("[filter-1]")));
+        assert!(
+            imported
+                .warnings
+                .iter()
+                .any(|warning| warning.text.contains("[filter-1]"))
+        );
     }
 
     #[test]
@@ -275,20 +364,28 @@ mod tests {
         let folders = vec!["INBOX".to_owned(), "INBOX/spam".to_owned(), "lists.users".to_owned()];
         assert_eq!(account.get("folders"), Some(&Value::List(folders)));
         assert_eq!(account.get("keep"), Some(&Value::Bool(true)));
-        assert!(imported.warnings.iter().any(|warning| warning.text.contains("read_all")));
+        assert!(
+            imported
+                .warnings
+                .iter()
+                .any(|warning| warning.text.contains("read_all"))
+        );
     }
 
     #[test]
     fn state_file_names() {
         assert_eq!(oldmail_name("h", 110, "a:b", None), "oldmail-h-110-a-b");
-        assert_eq!(oldmail_name("h", 143, "u", Some("Lists/rust")), "oldmail-h-143-u-Lists.rust");
+        assert_eq!(
+            oldmail_name("h", 143, "u", Some("Lists/rust")),
+            "oldmail-h-143-u-Lists.rust"
+        );
     }
 
     proptest! {
         #[test]
         fn any_text_is_read(text in any::<String>(), lines in prop::collection::vec("(type|mailboxes|path|delete|password_command) ?[=:] ?[a-z(,'\"\\[]{0,9}", 0..9)) {
-            parse(&text, &text);
-            parse(&format!("[retriever]\ntype=SimpleIMAPRetriever\n{}\n[destination]\n{0}\n[options]\n{0}", lines.join("\n")), "");
+            let _ = parse(&text, &text);
+            let _ = parse(&format!("[retriever]\ntype=SimpleIMAPRetriever\n{}\n[destination]\n{0}\n[options]\n{0}", lines.join("\n")), "");
         }
     }
 }

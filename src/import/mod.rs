@@ -1,6 +1,7 @@
 //! Moving in from other tools: their configurations and what they already fetched or paired, as plain data (PURE).
 
 pub mod fetchmail;
+pub mod folders;
 pub mod getmail;
 pub mod ini;
 pub mod mbsync;

@@ -28,7 +28,10 @@ impl Warning {
     /// A warning about `line` (0: about the whole file).
     #[must_use]
     pub fn new(line: usize, text: impl AsRef<str>) -> Self {
-        Self { line: (line > 0).then_some(line), text: one_line(text.as_ref()) }
+        Self {
+            line: (line > 0).then_some(line),
+            text: one_line(text.as_ref()),
+        }
     }
 }
 
@@ -208,7 +211,9 @@ impl Imported {
 /// `text` as one line without control and bidi characters: it may come from a foreign file and goes to a terminal.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    let hidden = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     text.chars().map(|c| if hidden(c) { ' ' } else { c }).collect()
 }
 
@@ -216,7 +221,11 @@ fn account_name(name: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+');
     let cleaned: String = name.chars().map(|c| if allowed(c) { c } else { '-' }).collect();
     let trimmed = cleaned.trim_matches(|c| c == '-' || c == '.');
-    if trimmed.is_empty() { "account".to_owned() } else { trimmed.to_owned() }
+    if trimmed.is_empty() {
+        "account".to_owned()
+    } else {
+        trimmed.to_owned()
+    }
 }
 
 #[cfg(test)]

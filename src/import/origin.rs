@@ -47,6 +47,10 @@ pub struct MbsyncOrigin {
     pub inbox: String,
     /// How directories are named.
     pub sub_folders: SubFolders,
+    /// `Path` of the IMAP store with `/` between levels: what stands before every name on the server but INBOX.
+    pub far_path: String,
+    /// `Flatten`: what stands between levels in the Maildir's names.
+    pub flatten: Option<String>,
     /// Each channel that was joined into the account.
     pub channels: Vec<MbsyncChannel>,
     /// `FieldDelimiter` of the global state's file names.

@@ -36,7 +36,9 @@ impl Opts {
     /// The first argument of `key`, or nothing.
     #[must_use]
     pub fn text(&self, key: &str) -> &str {
-        self.get(key).and_then(|opt| opt.args.first()).map_or("", String::as_str)
+        self.get(key)
+            .and_then(|opt| opt.args.first())
+            .map_or("", String::as_str)
     }
 
     /// Whether the flag `key` is set; `None` if it does not stand here.
@@ -85,39 +87,96 @@ enum Arity {
 
 /// Words, the key, arity. From the manual's lists of options.
 const OPTIONS: &[(&str, &str, Arity)] = &[
-    ("via", "via", Arity::One), ("protocol", "protocol", Arity::One), ("proto", "protocol", Arity::One),
-    ("local", "localdomains", Arity::Many), ("localdomains", "localdomains", Arity::Many), ("port", "port", Arity::One),
-    ("service", "port", Arity::One), ("auth", "auth", Arity::One), ("authenticate", "auth", Arity::One),
-    ("timeout", "timeout", Arity::One), ("envelope", "envelope", Arity::Many), ("qvirtual", "qvirtual", Arity::One),
-    ("aka", "aka", Arity::Many), ("interface", "interface", Arity::One), ("monitor", "monitor", Arity::One),
-    ("plugin", "plugin", Arity::One), ("plugout", "plugout", Arity::One), ("dns", "dns", Arity::Flag),
-    ("checkalias", "checkalias", Arity::Flag), ("uidl", "uidl", Arity::Flag), ("interval", "interval", Arity::One),
-    ("tracepolls", "tracepolls", Arity::Flag), ("principal", "principal", Arity::One), ("esmtpname", "esmtpname", Arity::One),
-    ("esmtppassword", "esmtppassword", Arity::One), ("bad-header", "bad-header", Arity::One),
-    ("user", "user", Arity::One), ("username", "user", Arity::One), ("is", "is", Arity::Many), ("to", "is", Arity::Many),
-    ("pass", "password", Arity::One), ("password", "password", Arity::One), ("ssl", "ssl", Arity::Flag),
-    ("sslcert", "sslcert", Arity::One), ("sslkey", "sslkey", Arity::One), ("sslproto", "sslproto", Arity::One),
-    ("sslcertck", "sslcertck", Arity::Flag), ("sslcertfile", "sslcertfile", Arity::One), ("sslcertpath", "sslcertpath", Arity::One),
-    ("sslcommonname", "sslcommonname", Arity::One), ("sslfingerprint", "sslfingerprint", Arity::One),
-    ("folder", "folder", Arity::Many), ("folders", "folder", Arity::Many), ("smtphost", "smtphost", Arity::Many),
-    ("smtp", "smtphost", Arity::Many), ("fetchdomains", "fetchdomains", Arity::Many), ("smtpaddress", "smtpaddress", Arity::One),
-    ("smtpname", "smtpname", Arity::One), ("antispam", "antispam", Arity::Many), ("mda", "mda", Arity::One), ("bsmtp", "bsmtp", Arity::One),
-    ("lmtp", "lmtp", Arity::Flag), ("preconnect", "preconnect", Arity::One), ("postconnect", "postconnect", Arity::One),
-    ("keep", "keep", Arity::Flag), ("flush", "flush", Arity::Flag), ("limitflush", "limitflush", Arity::Flag),
-    ("fetchall", "fetchall", Arity::Flag), ("rewrite", "rewrite", Arity::Flag), ("stripcr", "stripcr", Arity::Flag),
-    ("forcecr", "forcecr", Arity::Flag), ("pass8bits", "pass8bits", Arity::Flag), ("dropstatus", "dropstatus", Arity::Flag),
-    ("dropdelivered", "dropdelivered", Arity::Flag), ("mimedecode", "mimedecode", Arity::Flag), ("idle", "idle", Arity::Flag),
-    ("limit", "limit", Arity::One), ("warnings", "warnings", Arity::One), ("batchlimit", "batchlimit", Arity::One),
-    ("fetchlimit", "fetchlimit", Arity::One), ("fetchsizelimit", "fetchsizelimit", Arity::One), ("fastuidl", "fastuidl", Arity::One),
-    ("expunge", "expunge", Arity::One), ("properties", "properties", Arity::One),
+    ("via", "via", Arity::One),
+    ("protocol", "protocol", Arity::One),
+    ("proto", "protocol", Arity::One),
+    ("local", "localdomains", Arity::Many),
+    ("localdomains", "localdomains", Arity::Many),
+    ("port", "port", Arity::One),
+    ("service", "port", Arity::One),
+    ("auth", "auth", Arity::One),
+    ("authenticate", "auth", Arity::One),
+    ("timeout", "timeout", Arity::One),
+    ("envelope", "envelope", Arity::Many),
+    ("qvirtual", "qvirtual", Arity::One),
+    ("aka", "aka", Arity::Many),
+    ("interface", "interface", Arity::One),
+    ("monitor", "monitor", Arity::One),
+    ("plugin", "plugin", Arity::One),
+    ("plugout", "plugout", Arity::One),
+    ("dns", "dns", Arity::Flag),
+    ("checkalias", "checkalias", Arity::Flag),
+    ("uidl", "uidl", Arity::Flag),
+    ("interval", "interval", Arity::One),
+    ("tracepolls", "tracepolls", Arity::Flag),
+    ("principal", "principal", Arity::One),
+    ("esmtpname", "esmtpname", Arity::One),
+    ("esmtppassword", "esmtppassword", Arity::One),
+    ("bad-header", "bad-header", Arity::One),
+    ("user", "user", Arity::One),
+    ("username", "user", Arity::One),
+    ("is", "is", Arity::Many),
+    ("to", "is", Arity::Many),
+    ("pass", "password", Arity::One),
+    ("password", "password", Arity::One),
+    ("ssl", "ssl", Arity::Flag),
+    ("sslcert", "sslcert", Arity::One),
+    ("sslkey", "sslkey", Arity::One),
+    ("sslproto", "sslproto", Arity::One),
+    ("sslcertck", "sslcertck", Arity::Flag),
+    ("sslcertfile", "sslcertfile", Arity::One),
+    ("sslcertpath", "sslcertpath", Arity::One),
+    ("sslcommonname", "sslcommonname", Arity::One),
+    ("sslfingerprint", "sslfingerprint", Arity::One),
+    ("folder", "folder", Arity::Many),
+    ("folders", "folder", Arity::Many),
+    ("smtphost", "smtphost", Arity::Many),
+    ("smtp", "smtphost", Arity::Many),
+    ("fetchdomains", "fetchdomains", Arity::Many),
+    ("smtpaddress", "smtpaddress", Arity::One),
+    ("smtpname", "smtpname", Arity::One),
+    ("antispam", "antispam", Arity::Many),
+    ("mda", "mda", Arity::One),
+    ("bsmtp", "bsmtp", Arity::One),
+    ("lmtp", "lmtp", Arity::Flag),
+    ("preconnect", "preconnect", Arity::One),
+    ("postconnect", "postconnect", Arity::One),
+    ("keep", "keep", Arity::Flag),
+    ("flush", "flush", Arity::Flag),
+    ("limitflush", "limitflush", Arity::Flag),
+    ("fetchall", "fetchall", Arity::Flag),
+    ("rewrite", "rewrite", Arity::Flag),
+    ("stripcr", "stripcr", Arity::Flag),
+    ("forcecr", "forcecr", Arity::Flag),
+    ("pass8bits", "pass8bits", Arity::Flag),
+    ("dropstatus", "dropstatus", Arity::Flag),
+    ("dropdelivered", "dropdelivered", Arity::Flag),
+    ("mimedecode", "mimedecode", Arity::Flag),
+    ("idle", "idle", Arity::Flag),
+    ("limit", "limit", Arity::One),
+    ("warnings", "warnings", Arity::One),
+    ("batchlimit", "batchlimit", Arity::One),
+    ("fetchlimit", "fetchlimit", Arity::One),
+    ("fetchsizelimit", "fetchsizelimit", Arity::One),
+    ("fastuidl", "fastuidl", Arity::One),
+    ("expunge", "expunge", Arity::One),
+    ("properties", "properties", Arity::One),
 ];
 
 /// Options of `set`.
 const GLOBALS: &[(&str, &str, Arity)] = &[
-    ("daemon", "daemon", Arity::One), ("logfile", "logfile", Arity::One), ("idfile", "idfile", Arity::One),
-    ("pidfile", "pidfile", Arity::One), ("postmaster", "postmaster", Arity::One), ("properties", "properties", Arity::One),
-    ("syslog", "syslog", Arity::Flag), ("bouncemail", "bouncemail", Arity::Flag), ("spambounce", "spambounce", Arity::Flag),
-    ("softbounce", "softbounce", Arity::Flag), ("invisible", "invisible", Arity::Flag), ("showdots", "showdots", Arity::Flag),
+    ("daemon", "daemon", Arity::One),
+    ("logfile", "logfile", Arity::One),
+    ("idfile", "idfile", Arity::One),
+    ("pidfile", "pidfile", Arity::One),
+    ("postmaster", "postmaster", Arity::One),
+    ("properties", "properties", Arity::One),
+    ("syslog", "syslog", Arity::Flag),
+    ("bouncemail", "bouncemail", Arity::Flag),
+    ("spambounce", "spambounce", Arity::Flag),
+    ("softbounce", "softbounce", Arity::Flag),
+    ("invisible", "invisible", Arity::Flag),
+    ("showdots", "showdots", Arity::Flag),
 ];
 
 const NOISE: [&str; 8] = ["and", "with", "has", "wants", "options", "there", "here", "by"];
@@ -127,7 +186,13 @@ const NOISE: [&str; 8] = ["and", "with", "has", "wants", "options", "there", "he
 pub fn parse(text: &str) -> Config {
     let mut config = Config::default();
     let tokens = tokens(text, &mut config.problems);
-    Parser { tokens: &tokens, position: 0, config, current: None }.run()
+    Parser {
+        tokens: &tokens,
+        position: 0,
+        config,
+        current: None,
+    }
+    .run()
 }
 
 struct Parser<'a> {
@@ -140,17 +205,31 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn run(mut self) -> Config {
         while let Some(token) = self.next() {
-            let Token::Word { text, quoted, line } = token else { continue };
-            let word = if quoted { String::new() } else { text.to_ascii_lowercase() };
+            let Token::Word { text, quoted, line } = token else {
+                continue;
+            };
+            let word = if quoted {
+                String::new()
+            } else {
+                text.to_ascii_lowercase()
+            };
             match word.as_str() {
                 "poll" | "server" | "skip" => {
                     self.close();
                     let name = self.string().unwrap_or_default();
-                    self.current = Some(Entry { skip: word == "skip", name, line, ..Entry::default() });
+                    self.current = Some(Entry {
+                        skip: word == "skip",
+                        name,
+                        line,
+                        ..Entry::default()
+                    });
                 }
                 "defaults" => {
                     self.close();
-                    self.current = Some(Entry { line, ..Entry::default() });
+                    self.current = Some(Entry {
+                        line,
+                        ..Entry::default()
+                    });
                 }
                 "set" => self.global(false, line),
                 "no" => self.negated(line),
@@ -163,7 +242,10 @@ impl Parser<'_> {
                     match option(name, OPTIONS) {
                         Some((key, arity)) => self.option(key, arity, no, line),
                         // The word is not shown: it may be a password out of place.
-                        None => self.config.problems.push(Warning::new(line, "a word that fetchmail does not know stands here, ignored")),
+                        None => self.config.problems.push(Warning::new(
+                            line,
+                            "a word that fetchmail does not know stands here, ignored",
+                        )),
                     }
                 }
             }
@@ -228,7 +310,12 @@ impl Parser<'_> {
     }
 
     fn negated(&mut self, line: usize) {
-        let Some(Token::Word { text, quoted: false, .. }) = self.tokens.get(self.position) else { return };
+        let Some(Token::Word {
+            text, quoted: false, ..
+        }) = self.tokens.get(self.position)
+        else {
+            return;
+        };
         if let Some((key, arity)) = option(&text.to_ascii_lowercase(), OPTIONS) {
             self.position += 1;
             self.option(key, arity, true, line);
@@ -236,7 +323,9 @@ impl Parser<'_> {
     }
 
     fn global(&mut self, no: bool, line: usize) {
-        let Some(word) = self.string().map(|word| word.to_ascii_lowercase()) else { return };
+        let Some(word) = self.string().map(|word| word.to_ascii_lowercase()) else {
+            return;
+        };
         if word == "no" && !no {
             return self.global(true, line);
         }
@@ -246,10 +335,17 @@ impl Parser<'_> {
         };
         match option(name, GLOBALS) {
             Some((key, arity)) => {
-                let args = if arity == Arity::One { self.string().into_iter().collect() } else { Vec::new() };
+                let args = if arity == Arity::One {
+                    self.string().into_iter().collect()
+                } else {
+                    Vec::new()
+                };
                 self.config.set.0.push(Opt { key, no, args, line });
             }
-            None => self.config.problems.push(Warning::new(line, "a global option that fetchmail does not know, ignored")),
+            None => self.config.problems.push(Warning::new(
+                line,
+                "a global option that fetchmail does not know, ignored",
+            )),
         }
     }
 
@@ -263,7 +359,10 @@ impl Parser<'_> {
         };
         let opt = Opt { key, no, args, line };
         let Some(entry) = &mut self.current else {
-            self.config.problems.push(Warning::new(line, format!("{key} stands before the first poll, ignored")));
+            self.config.problems.push(Warning::new(
+                line,
+                format!("{key} stands before the first poll, ignored"),
+            ));
             return;
         };
         if key == "user" {
@@ -283,14 +382,19 @@ impl Parser<'_> {
 }
 
 fn option(word: &str, table: &[(&'static str, &'static str, Arity)]) -> Option<(&'static str, Arity)> {
-    table.iter().find(|(name, _, _)| *name == word).map(|(_, key, arity)| (*key, *arity))
+    table
+        .iter()
+        .find(|(name, _, _)| *name == word)
+        .map(|(_, key, arity)| (*key, *arity))
 }
 
 fn is_keyword(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
     let known = |word: &str| option(word, OPTIONS).is_some();
     known(&lower)
-        || lower.strip_prefix("no").is_some_and(|rest| rest.is_empty() || known(rest))
+        || lower
+            .strip_prefix("no")
+            .is_some_and(|rest| rest.is_empty() || known(rest))
         || NOISE.contains(&lower.as_str())
         || matches!(lower.as_str(), "poll" | "server" | "skip" | "defaults" | "set")
 }
@@ -310,7 +414,11 @@ fn tokens(text: &str, problems: &mut Vec<Warning>) -> Vec<Token> {
                 if !closed {
                     problems.push(Warning::new(start, "unclosed quote"));
                 }
-                out.push(Token::Word { text, quoted: true, line: start });
+                out.push(Token::Word {
+                    text,
+                    quoted: true,
+                    line: start,
+                });
             }
             _ if c.is_whitespace() || matches!(c, ',' | ';' | ':' | '\\') => {}
             _ => {
@@ -318,7 +426,11 @@ fn tokens(text: &str, problems: &mut Vec<Warning>) -> Vec<Token> {
                 while let Some(c) = chars.next_if(|c| !c.is_whitespace() && !matches!(c, ',' | ';' | ':' | '=')) {
                     text.push(c);
                 }
-                out.push(Token::Word { text, quoted: false, line });
+                out.push(Token::Word {
+                    text,
+                    quoted: false,
+                    line,
+                });
             }
         }
     }
@@ -403,10 +515,15 @@ mod tests {
         assert_eq!(config.set.text("daemon"), "300");
         assert_eq!(config.set.flag("bouncemail"), Some(false));
         assert_eq!(config.entries.len(), 2);
-        let [first, second] = config.entries[0].users.as_slice() else { panic!("{config:?}") };
+        let [first, second] = config.entries[0].users.as_slice() else {
+            panic!("{config:?}")
+        };
         assert_eq!((first.text("user"), first.text("password")), ("keep", "ssl"));
         assert_eq!(first.get("is").unwrap().args, ["a", "b=c", "to"]);
-        assert_eq!((first.flag("keep"), first.flag("fetchall"), first.flag("ssl")), (Some(false), Some(false), None));
+        assert_eq!(
+            (first.flag("keep"), first.flag("fetchall"), first.flag("ssl")),
+            (Some(false), Some(false), None)
+        );
         assert_eq!(second.text("user"), "two");
         assert!(config.entries[1].skip);
         assert_eq!(config.defaults.unwrap().server.text("protocol"), "pop3");

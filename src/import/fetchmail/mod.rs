@@ -12,11 +12,24 @@ use super::terms;
 #[must_use]
 pub fn parse(text: &str) -> Imported {
     let config = grammar::parse(text);
-    let mut imported = Imported { accounts: Vec::new(), warnings: config.problems.clone() };
+    let mut imported = Imported {
+        accounts: Vec::new(),
+        warnings: config.problems.clone(),
+    };
     for entry in &config.entries {
-        let users = if entry.users.is_empty() { vec![Opts::default()] } else { entry.users.clone() };
+        let users = if entry.users.is_empty() {
+            vec![Opts::default()]
+        } else {
+            entry.users.clone()
+        };
         for user in &users {
-            match (Reader { config: &config, entry, user: &with_defaults(&config, entry, user) }).account() {
+            match (Reader {
+                config: &config,
+                entry,
+                user: &with_defaults(&config, entry, user),
+            })
+            .account()
+            {
                 Ok(account) => imported.add(account),
                 Err(reason) => imported.warn(entry.line, reason),
             }
@@ -53,10 +66,18 @@ impl Reader<'_> {
         let opts = self.user;
         let name = opts.text("user");
         let several = self.entry.users.len() > 1;
-        let mut account = ImportedAccount::new(&if several { format!("{}-{name}", self.entry.name) } else { self.entry.name.clone() });
+        let mut account = ImportedAccount::new(&if several {
+            format!("{}-{name}", self.entry.name)
+        } else {
+            self.entry.name.clone()
+        });
         account.enabled = !self.entry.skip;
         let imap = self.protocol(&mut account)?;
-        let host = if opts.text("via").is_empty() { &self.entry.name } else { opts.text("via") };
+        let host = if opts.text("via").is_empty() {
+            &self.entry.name
+        } else {
+            opts.text("via")
+        };
         account.set("host", host);
         let ssl = opts.flag("ssl") == Some(true);
         match opts.text("port") {
@@ -76,15 +97,25 @@ impl Reader<'_> {
         self.trust(&mut account);
         self.tunnel(&mut account, host, ssl);
         if imap {
-            let folders = opts.get("folder").map_or_else(|| vec!["INBOX".to_owned()], |opt| opt.args.clone());
-            account.set("folders", folders.iter().map(|folder| terms::folder_name(folder)).collect::<Vec<_>>());
+            let folders = opts
+                .get("folder")
+                .map_or_else(|| vec!["INBOX".to_owned()], |opt| opt.args.clone());
+            account.set(
+                "folders",
+                folders
+                    .iter()
+                    .map(|folder| terms::folder_name(folder))
+                    .collect::<Vec<_>>(),
+            );
         }
         self.deliver(&mut account);
         self.retention(&mut account, imap);
         self.timing(&mut account);
         self.unsupported(&mut account);
         account.origin = Some(Origin::Fetchmail {
-            id_file: Some(self.config.set.text("idfile")).filter(|file| !file.is_empty()).map(str::to_owned),
+            id_file: Some(self.config.set.text("idfile"))
+                .filter(|file| !file.is_empty())
+                .map(str::to_owned),
             host: host.to_owned(),
             user: name.to_owned(),
         });
@@ -105,7 +136,12 @@ impl Reader<'_> {
                 account.warn(self.entry.line, "protocol auto: IMAP is taken, which fetchmail tries first; change it to pop3 if the server has only that");
                 true
             }
-            other => return Err(format!("{}: protocol {other} has no counterpart, nothing imported", self.entry.name)),
+            other => {
+                return Err(format!(
+                    "{}: protocol {other} has no counterpart, nothing imported",
+                    self.entry.name
+                ));
+            }
         };
         account.set("protocol", if imap { "imap" } else { "pop3" });
         Ok(imap)
@@ -113,7 +149,10 @@ impl Reader<'_> {
 
     /// Without `ssl` fetchmail upgrades, unless `sslproto ''` forbids it.
     fn tls(&self, ssl: bool) -> &'static str {
-        let forbidden = self.user.get("sslproto").is_some_and(|opt| opt.args.first().is_none_or(String::is_empty));
+        let forbidden = self
+            .user
+            .get("sslproto")
+            .is_some_and(|opt| opt.args.first().is_none_or(String::is_empty));
         match (ssl, forbidden) {
             (true, _) => "implicit",
             (false, true) => "none",
@@ -123,26 +162,39 @@ impl Reader<'_> {
 
     fn login(&self, account: &mut ImportedAccount) {
         if let Some(auth) = self.user.get("auth") {
-            terms::set_auth(account, auth.line, &[match self.user.text("auth").to_ascii_lowercase().as_str() {
-                "cram-md5" => "cram-md5",
-                "external" => "external",
-                "oauthbearer" => "oauthbearer",
-                "xoauth2" => "xoauth2",
-                "any" | "password" => "auto",
-                "ssh" => {
-                    // No login at all: the tunnel is PREAUTH.
-                    "auto"
-                }
-                _ => self.user.text("auth"),
-            }]);
+            terms::set_auth(
+                account,
+                auth.line,
+                &[match self.user.text("auth").to_ascii_lowercase().as_str() {
+                    "cram-md5" => "cram-md5",
+                    "external" => "external",
+                    "oauthbearer" => "oauthbearer",
+                    "xoauth2" => "xoauth2",
+                    "any" | "password" => "auto",
+                    "ssh" => {
+                        // No login at all: the tunnel is PREAUTH.
+                        "auto"
+                    }
+                    _ => self.user.text("auth"),
+                }],
+            );
         }
-        if let Some(password) = self.user.get("password").and_then(|opt| opt.args.first()).filter(|text| !text.is_empty()) {
+        if let Some(password) = self
+            .user
+            .get("password")
+            .and_then(|opt| opt.args.first())
+            .filter(|text| !text.is_empty())
+        {
             account.password = Some(Password::new(password.clone()));
         }
     }
 
     fn trust(&self, account: &mut ImportedAccount) {
-        let set = |key: &str| self.user.get(key).filter(|opt| opt.args.first().is_some_and(|arg| !arg.is_empty()));
+        let set = |key: &str| {
+            self.user
+                .get(key)
+                .filter(|opt| opt.args.first().is_some_and(|arg| !arg.is_empty()))
+        };
         if set("sslcertfile").is_some() {
             terms::set_ca_file(account, self.user.text("sslcertfile"));
         }
@@ -153,11 +205,17 @@ impl Reader<'_> {
             terms::set_fingerprint(account, opt.line, std::iter::once(self.user.text("sslfingerprint")));
         }
         if let Some(opt) = self.user.get("sslcertck").filter(|opt| opt.no) {
-            account.warn(opt.line, "no sslcertck: mailferry always checks certificates; pin yours with tls_fingerprint");
+            account.warn(
+                opt.line,
+                "no sslcertck: mailferry always checks certificates; pin yours with tls_fingerprint",
+            );
         }
         for key in ["sslcertpath", "sslcommonname"] {
             if let Some(opt) = set(key) {
-                account.warn(opt.line, format!("{key} has no counterpart: use ca_file or tls_fingerprint"));
+                account.warn(
+                    opt.line,
+                    format!("{key} has no counterpart: use ca_file or tls_fingerprint"),
+                );
             }
         }
     }
@@ -173,7 +231,10 @@ impl Reader<'_> {
                 },
                 port => port,
             };
-            account.set("tunnel", self.user.text("plugin").replace("%h", host).replace("%p", port));
+            account.set(
+                "tunnel",
+                self.user.text("plugin").replace("%h", host).replace("%p", port),
+            );
             account.warn(plugin.line, "plugin became tunnel: test it with \"mailferry check\"");
         }
     }
@@ -185,15 +246,28 @@ impl Reader<'_> {
             Some(path) => terms::set_inbox_path(account, path),
             None if mda.is_empty() => {
                 let line = self.user.get("smtphost").map_or(self.entry.line, |opt| opt.line);
-                account.warn(line, "fetchmail handed mail to the local mail server; here it goes to a Maildir: set maildir");
+                account.warn(
+                    line,
+                    "fetchmail handed mail to the local mail server; here it goes to a Maildir: set maildir",
+                );
             }
             None => {
                 let line = self.user.get("mda").map_or(0, |opt| opt.line);
-                account.warn(line, format!("mda {mda:?} has no counterpart: set maildir and sort from there"));
+                account.warn(
+                    line,
+                    format!("mda {mda:?} has no counterpart: set maildir and sort from there"),
+                );
             }
         }
-        if let Some(names) = self.user.get("is").filter(|opt| opt.args.len() > 1 || opt.args.iter().any(|arg| arg == "*" || arg.contains('='))) {
-            account.warn(names.line, "several local users: all messages go to one Maildir, none is sorted by recipient");
+        if let Some(names) = self
+            .user
+            .get("is")
+            .filter(|opt| opt.args.len() > 1 || opt.args.iter().any(|arg| arg == "*" || arg.contains('=')))
+        {
+            account.warn(
+                names.line,
+                "several local users: all messages go to one Maildir, none is sorted by recipient",
+            );
         }
     }
 
@@ -205,18 +279,31 @@ impl Reader<'_> {
         }
         if imap {
             account.set("mode", "archive");
-            account.warn(0, "\"mailferry fetch\" does what fetchmail did; \"run\" pulls into the Maildir and never deletes");
+            account.warn(
+                0,
+                "\"mailferry fetch\" does what fetchmail did; \"run\" pulls into the Maildir and never deletes",
+            );
         }
         if let Some(limit) = terms::size(self.user.text("limit")) {
             terms::set_max_size(account, limit);
         }
         for key in ["flush", "limitflush"] {
             if let Some(opt) = self.user.get(key).filter(|opt| !opt.no) {
-                account.warn(opt.line, format!("{key} is not taken over: nothing is deleted that was not fetched"));
+                account.warn(
+                    opt.line,
+                    format!("{key} is not taken over: nothing is deleted that was not fetched"),
+                );
             }
         }
-        if let Some(opt) = self.user.get("fetchall").filter(|opt| !opt.no && self.user.flag("keep") == Some(true)) {
-            account.warn(opt.line, "fetchall: mailferry fetches what it has not fetched before, read or not");
+        if let Some(opt) = self
+            .user
+            .get("fetchall")
+            .filter(|opt| !opt.no && self.user.flag("keep") == Some(true))
+        {
+            account.warn(
+                opt.line,
+                "fetchall: mailferry fetches what it has not fetched before, read or not",
+            );
         }
     }
 
@@ -232,13 +319,23 @@ impl Reader<'_> {
     }
 
     fn unsupported(&self, account: &mut ImportedAccount) {
-        if let Some(opt) = self.user.get("postconnect").filter(|opt| !opt.no && !opt.args.is_empty()) {
+        if let Some(opt) = self
+            .user
+            .get("postconnect")
+            .filter(|opt| !opt.no && !opt.args.is_empty())
+        {
             account.set("after", self.user.text("postconnect"));
-            account.warn(opt.line, "postconnect became after: it runs at the end of a run, failed or not");
+            account.warn(
+                opt.line,
+                "postconnect became after: it runs at the end of a run, failed or not",
+            );
         }
         let active = |opt: &&Opt| !opt.no;
         for (key, advice) in [
-            ("preconnect", "has no counterpart: run the command before mailferry, or use tunnel"),
+            (
+                "preconnect",
+                "has no counterpart: run the command before mailferry, or use tunnel",
+            ),
             ("plugout", "has no counterpart"),
             ("interface", "has no counterpart"),
             ("monitor", "has no counterpart"),
@@ -263,10 +360,15 @@ fn maildir_of(mda: &str) -> Option<&str> {
     let paths = || words.iter().skip(1).filter(|word| !word.starts_with('-')).copied();
     match program {
         "getmail_maildir" | "safecat" | "deliver_maildir" | "mdeliver" => {
-            paths().find(|path| path.contains('/')).map(|path| path.trim_matches(['"', '\''])).map(|path| {
-                // safecat names tmp and new.
-                path.strip_suffix("/tmp").or_else(|| path.strip_suffix("/new")).unwrap_or(path)
-            })
+            paths()
+                .find(|path| path.contains('/'))
+                .map(|path| path.trim_matches(['"', '\'']))
+                .map(|path| {
+                    // safecat names tmp and new.
+                    path.strip_suffix("/tmp")
+                        .or_else(|| path.strip_suffix("/new"))
+                        .unwrap_or(path)
+                })
         }
         _ => None,
     }
@@ -288,12 +390,21 @@ mod tests {
     fn each_user_of_each_poll() {
         let imported = sample();
         let names: Vec<_> = imported.accounts.iter().map(|account| account.name.as_str()).collect();
-        assert_eq!(names, ["work-anna", "work-info@example.org", "provider", "old.example.net"]);
+        assert_eq!(
+            names,
+            ["work-anna", "work-info@example.org", "provider", "old.example.net"]
+        );
         let anna = &imported.accounts[0];
-        assert_eq!((anna.text("protocol"), anna.text("host"), anna.text("tls")), (Some("pop3"), Some("pop.example.org"), Some("implicit")));
+        assert_eq!(
+            (anna.text("protocol"), anna.text("host"), anna.text("tls")),
+            (Some("pop3"), Some("pop.example.org"), Some("implicit"))
+        );
         assert_eq!(anna.get("keep"), Some(&Value::Bool(true)));
         assert_eq!(anna.password.as_ref().map(Password::reveal), Some("it's \"secret\""));
-        assert_eq!((anna.text("maildir"), anna.text("layout")), (Some("/home/anna/Maildir"), Some("maildir++")));
+        assert_eq!(
+            (anna.text("maildir"), anna.text("layout")),
+            (Some("/home/anna/Maildir"), Some("maildir++"))
+        );
         assert_eq!(anna.text("poll_interval"), Some("300s"));
         assert_eq!(imported.accounts[1].get("delete"), Some(&Value::Bool(true)));
         assert_eq!(imported.accounts[1].text("max_size"), Some("1000000"));
@@ -303,8 +414,14 @@ mod tests {
     fn imap_and_a_skipped_entry() {
         let imported = sample();
         let provider = &imported.accounts[2];
-        assert_eq!((provider.text("protocol"), provider.text("tls"), provider.text("mode")), (Some("imap"), Some("starttls"), Some("archive")));
-        assert_eq!(provider.get("folders"), Some(&Value::List(vec!["INBOX".to_owned(), "Lists".to_owned()])));
+        assert_eq!(
+            (provider.text("protocol"), provider.text("tls"), provider.text("mode")),
+            (Some("imap"), Some("starttls"), Some("archive"))
+        );
+        assert_eq!(
+            provider.get("folders"),
+            Some(&Value::List(vec!["INBOX".to_owned(), "Lists".to_owned()]))
+        );
         assert!(!imported.accounts[3].enabled);
         assert_eq!(imported.accounts[3].text("tls"), Some("none"));
         let rendered = render(&imported, false);
@@ -316,15 +433,20 @@ mod tests {
 
     #[test]
     fn the_host_asked_stands_in_the_id_file() {
-        let Some(Origin::Fetchmail { id_file, host, user }) = sample().accounts[0].origin.clone() else { panic!() };
-        assert_eq!((id_file, host.as_str(), user.as_str()), (None, "pop.example.org", "anna"));
+        let Some(Origin::Fetchmail { id_file, host, user }) = sample().accounts[0].origin.clone() else {
+            panic!()
+        };
+        assert_eq!(
+            (id_file, host.as_str(), user.as_str()),
+            (None, "pop.example.org", "anna")
+        );
     }
 
     proptest! {
         #[test]
         fn any_text_is_read(text in any::<String>(), words in prop::collection::vec("poll|skip|user|pass|is|no|keep|folder|mda|\"a/b\"|'x|=|set|daemon|defaults|7|via|h|proto|pop3", 0..40)) {
-            render(&parse(&text), true);
-            render(&parse(&words.join(" ")), true);
+            let _ = render(&parse(&text), true);
+            let _ = render(&parse(&words.join(" ")), true);
         }
     }
 }

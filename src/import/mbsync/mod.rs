@@ -15,20 +15,28 @@ use super::terms;
 #[must_use]
 pub fn parse(text: &str) -> Imported {
     let (sections, problems) = syntax::parse(text);
-    let mut imported = Imported { accounts: Vec::new(), warnings: problems };
+    let mut imported = Imported {
+        accounts: Vec::new(),
+        warnings: problems,
+    };
     let config = Config { sections: &sections };
     let mut pairs: Vec<Pair<'_>> = Vec::new();
     for section in sections.iter().filter(|section| section.kind == Kind::Channel) {
         match config.channel(section) {
             Ok(channel) => match pairs.iter_mut().find(|pair| pair.joins(&channel)) {
                 Some(pair) => pair.channels.push(channel),
-                None => pairs.push(Pair { channels: vec![channel] }),
+                None => pairs.push(Pair {
+                    channels: vec![channel],
+                }),
             },
             Err(reason) => imported.warn(section.line, format!("channel {:?}: {reason}", section.name)),
         }
     }
     if pairs.is_empty() {
-        imported.warn(0, "no channel between an IMAP store and a Maildir store: nothing to import");
+        imported.warn(
+            0,
+            "no channel between an IMAP store and a Maildir store: nothing to import",
+        );
     }
     for pair in &pairs {
         if let Some(mut account) = config.account(pair) {
@@ -37,7 +45,10 @@ pub fn parse(text: &str) -> Imported {
         }
     }
     if sections.iter().any(|section| section.kind == Kind::Group) {
-        imported.warn(0, "groups have no counterpart: name the accounts, as in \"mailferry run a b\"");
+        imported.warn(
+            0,
+            "groups have no counterpart: name the accounts, as in \"mailferry run a b\"",
+        );
     }
     imported.sorted()
 }
@@ -49,7 +60,10 @@ fn own_root(account: &mut ImportedAccount, others: &[ImportedAccount]) {
         && others.iter().any(|other| other.text("maildir") == Some(root.as_str()))
     {
         account.set("maildir", format!("{}/{}", root.trim_end_matches('/'), account.name));
-        account.warn(0, format!("{root} belongs to another account already: move this account's folders to the maildir below"));
+        account.warn(
+            0,
+            format!("{root} belongs to another account already: move this account's folders to the maildir below"),
+        );
     }
 }
 
@@ -75,13 +89,17 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn joins(&self, channel: &Channel<'_>) -> bool {
-        self.channels.iter().any(|own| own.far == channel.far && own.near == channel.near)
+        self.channels
+            .iter()
+            .any(|own| own.far == channel.far && own.near == channel.near)
     }
 }
 
 impl<'a> Config<'a> {
     fn find(&self, kind: Kind, name: &str) -> Option<&'a Section> {
-        self.sections.iter().find(|section| section.kind == kind && section.name == name)
+        self.sections
+            .iter()
+            .find(|section| section.kind == kind && section.name == name)
     }
 
     fn global(&self) -> Section {
@@ -98,7 +116,10 @@ impl<'a> Config<'a> {
         let far = side(&["far", "master"]).ok_or("has no Far store")?;
         let near = side(&["near", "slave"]).ok_or("has no Near store")?;
         let (far_imap, near_imap) = (self.find(Kind::ImapStore, &far.0), self.find(Kind::ImapStore, &near.0));
-        let (far_dir, near_dir) = (self.find(Kind::MaildirStore, &far.0), self.find(Kind::MaildirStore, &near.0));
+        let (far_dir, near_dir) = (
+            self.find(Kind::MaildirStore, &far.0),
+            self.find(Kind::MaildirStore, &near.0),
+        );
         let global = self.global();
         let patterns = patterns(section);
         match (far_imap, near_dir, near_imap, far_dir) {
@@ -128,7 +149,11 @@ impl<'a> Config<'a> {
 
     fn account(&self, pair: &Pair<'a>) -> Option<ImportedAccount> {
         let first = pair.channels.first()?;
-        let name = if pair.channels.len() == 1 { &first.section.name } else { &first.far.name };
+        let name = if pair.channels.len() == 1 {
+            &first.section.name
+        } else {
+            &first.far.name
+        };
         let mut account = ImportedAccount::new(name);
         let login = match first.far.get(&["account"]) {
             Some(setting) => self.find(Kind::ImapAccount, setting.arg()).unwrap_or(first.far),
@@ -137,9 +162,16 @@ impl<'a> Config<'a> {
         server::apply(&mut account, login);
         self.folders(&mut account, pair);
         self.maildir(&mut account, pair);
-        let policy = pair.channels.iter().map(|channel| channel.policy).reduce(Policy::joined)?;
+        let policy = pair
+            .channels
+            .iter()
+            .map(|channel| channel.policy)
+            .reduce(Policy::joined)?;
         if pair.channels.iter().any(|channel| channel.policy != policy) {
-            account.warn(first.section.line, "channels with different settings became one account: what deletes least was taken");
+            account.warn(
+                first.section.line,
+                "channels with different settings became one account: what deletes least was taken",
+            );
         }
         policy.apply(&mut account, first.section.line);
         trash(&mut account, first);
@@ -153,35 +185,56 @@ impl<'a> Config<'a> {
         let mut folders: Vec<String> = Vec::new();
         for channel in &pair.channels {
             let store = slashes(channel.far.text(&["path"]), channel.far.text(&["pathdelimiter"]));
-            let place = |name: &str| if name == "INBOX" { name.to_owned() } else { format!("{store}{name}") };
+            let place = |name: &str| {
+                if name == "INBOX" {
+                    name.to_owned()
+                } else {
+                    format!("{store}{name}")
+                }
+            };
             match &channel.patterns {
-                None => folders.push(place(if channel.far_box.is_empty() { "INBOX" } else { &channel.far_box })),
+                None => folders.push(place(if channel.far_box.is_empty() {
+                    "INBOX"
+                } else {
+                    &channel.far_box
+                })),
                 Some(patterns) => {
                     for pattern in patterns {
-                        let (not, name) = pattern.strip_prefix('!').map_or(("", pattern.as_str()), |name| ("!", name));
+                        let (not, name) = pattern
+                            .strip_prefix('!')
+                            .map_or(("", pattern.as_str()), |name| ("!", name));
                         folders.push(format!("{not}{}", place(&format!("{}{name}", channel.far_box))));
                     }
                 }
             }
             if channel.patterns.is_some() && !(channel.far_box.is_empty() && channel.near_box.is_empty()) {
-                account.warn(channel.section.line, "boxes with a prefix: folders get the server's names (import --state renames them)");
+                account.warn(
+                    channel.section.line,
+                    "boxes with a prefix: folders get the server's names (import --state renames them)",
+                );
             } else if channel.patterns.is_none() && !is_only_inbox(pair) {
                 let (far, near) = (inbox_if_empty(&channel.far_box), inbox_if_empty(&channel.near_box));
                 if far != near {
-                    let text = format!("the local folder {near:?} gets the server's name {far:?} (import --state renames it)");
+                    let text =
+                        format!("the local folder {near:?} gets the server's name {far:?} (import --state renames it)");
                     account.warn(channel.section.line, text);
                 }
             }
         }
         // An exclusion of one channel must not hide what another channel names, so names stand last.
         if pair.channels.len() > 1 {
-            let (mut wide, exact): (Vec<_>, Vec<_>) =
-                folders.into_iter().partition(|folder| folder.contains(['*', '%']) || folder.starts_with('!'));
+            let (mut wide, exact): (Vec<_>, Vec<_>) = folders
+                .into_iter()
+                .partition(|folder| folder.contains(['*', '%']) || folder.starts_with('!'));
             wide.extend(exact);
             folders = wide;
         }
         account.set("folders", folders);
-        if pair.channels.iter().any(|channel| channel.far.get(&["subscribedonly"]).and_then(syntax::Setting::boolean) == Some(true)) {
+        if pair
+            .channels
+            .iter()
+            .any(|channel| channel.far.get(&["subscribedonly"]).and_then(syntax::Setting::boolean) == Some(true))
+        {
             account.set("subscribed_only", true);
         }
     }
@@ -201,24 +254,40 @@ impl<'a> Config<'a> {
         } else if only_inbox {
             terms::set_inbox_path(account, &inbox);
         } else {
-            let common = pair.channels.iter().all(|channel| channel.patterns.is_some() && channel.near_box == first.near_box);
-            let prefix = if common && first.near_box.ends_with('/') { first.near_box.as_str() } else { "" };
+            let common = pair
+                .channels
+                .iter()
+                .all(|channel| channel.patterns.is_some() && channel.near_box == first.near_box);
+            let prefix = if common && first.near_box.ends_with('/') {
+                first.near_box.as_str()
+            } else {
+                ""
+            };
             let root = format!("{path}{prefix}");
             if root.is_empty() {
                 account.warn(store.line, "the Maildir store has no Path: set maildir");
             } else {
                 if !root.ends_with('/') {
-                    account.warn(store.line, "Path is a prefix of the folders' names: move the folders below the maildir");
+                    account.warn(
+                        store.line,
+                        "Path is a prefix of the folders' names: move the folders below the maildir",
+                    );
                 }
                 let root = root.trim_end_matches('/');
                 account.set("maildir", if root.is_empty() { "/" } else { root });
                 if !inbox.starts_with(&format!("{root}/")) {
-                    account.warn(store.line, format!("the INBOX at {inbox} belongs below the maildir, as {root}/INBOX: move it"));
+                    account.warn(
+                        store.line,
+                        format!("the INBOX at {inbox} belongs below the maildir, as {root}/INBOX: move it"),
+                    );
                 }
             }
         }
         for (key, text) in [
-            ("flatten", "Flatten has no counterpart: folders get the server's names (import --state renames them)"),
+            (
+                "flatten",
+                "Flatten has no counterpart: folders get the server's names (import --state renames them)",
+            ),
             ("altmap", "AltMap is not read: messages are matched by content"),
             ("mapinbox", "MapInbox has no counterpart"),
         ] {
@@ -245,17 +314,24 @@ impl<'a> Config<'a> {
                 sizes.push(0);
             }
             if let Some(setting) = get("maxmessages").filter(|setting| setting.arg() != "0") {
-                account.warn(setting.line, "MaxMessages has no counterpart: every message is kept in the Maildir, none expires");
+                account.warn(
+                    setting.line,
+                    "MaxMessages has no counterpart: every message is kept in the Maildir, none expires",
+                );
             }
         }
         // 0 is no limit: a message that one channel carried must not be skipped.
-        let limit = if sizes.contains(&0) { 0 } else { sizes.into_iter().max().unwrap_or(0) };
+        let limit = if sizes.contains(&0) {
+            0
+        } else {
+            sizes.into_iter().max().unwrap_or(0)
+        };
         terms::set_max_size(account, limit);
     }
 
     fn origin(&self, pair: &Pair<'_>) -> Option<MbsyncOrigin> {
         let global = self.global();
-        let store = pair.channels.first()?.near;
+        let (far, store) = (pair.channels.first()?.far, pair.channels.first()?.near);
         let first_char = |text: &str| text.chars().next();
         let channels = pair.channels.iter().map(|channel| {
             let own = channel.section.get(&["syncstate"]);
@@ -264,7 +340,9 @@ impl<'a> Config<'a> {
                 far: (channel.far.name.clone(), channel.far_box.clone()),
                 near: (channel.near.name.clone(), channel.near_box.clone()),
                 patterns: channel.patterns.is_some(),
-                sync_state: own.or_else(|| global.get(&["syncstate"])).map(|setting| setting.arg().to_owned()),
+                sync_state: own
+                    .or_else(|| global.get(&["syncstate"]))
+                    .map(|setting| setting.arg().to_owned()),
                 own_sync_state: own.is_some(),
             }
         });
@@ -272,6 +350,10 @@ impl<'a> Config<'a> {
             path: store.text(&["path"]).to_owned(),
             inbox: inbox_of(store),
             sub_folders: sub_folders(store),
+            far_path: slashes(far.text(&["path"]), far.text(&["pathdelimiter"])),
+            flatten: Some(store.text(&["flatten"]))
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned),
             channels: channels.collect(),
             field_delimiter: first_char(global.text(&["fielddelimiter"])).unwrap_or(':'),
             info_delimiter: first_char(store.text(&["infodelimiter"])).unwrap_or(':'),
@@ -290,7 +372,10 @@ fn trash(account: &mut ImportedAccount, channel: &Channel<'_>) {
     if let Some(setting) = channel.near.get(&["trash"]).filter(|setting| !setting.arg().is_empty()) {
         account.set("on_remote_delete", "keep");
         account.unset("expunge");
-        account.warn(setting.line, "a local Trash has no counterpart: what the server deletes is kept (on_remote_delete)");
+        account.warn(
+            setting.line,
+            "a local Trash has no counterpart: what the server deletes is kept (on_remote_delete)",
+        );
     }
     for section in [channel.far, channel.near] {
         if let Some(setting) = section.get(&["trashnewonly", "trashremotenew"]) {
@@ -319,7 +404,11 @@ fn inbox_if_empty(name: &str) -> &str {
 
 fn inbox_of(store: &Section) -> String {
     let inbox = store.text(&["inbox"]);
-    if inbox.is_empty() { "~/Maildir".to_owned() } else { inbox.to_owned() }
+    if inbox.is_empty() {
+        "~/Maildir".to_owned()
+    } else {
+        inbox.to_owned()
+    }
 }
 
 fn sub_folders(store: &Section) -> SubFolders {
@@ -341,7 +430,10 @@ fn slashes(path: &str, delimiter: &str) -> String {
 
 /// The patterns of all `Pattern` and `Patterns` lines.
 fn patterns(section: &Section) -> Option<Vec<String>> {
-    let lines = section.settings.iter().filter(|setting| matches!(setting.key.as_str(), "pattern" | "patterns"));
+    let lines = section
+        .settings
+        .iter()
+        .filter(|setting| matches!(setting.key.as_str(), "pattern" | "patterns"));
     let all: Vec<String> = lines.flat_map(|setting| setting.args.iter().cloned()).collect();
     (!all.is_empty()).then_some(all)
 }

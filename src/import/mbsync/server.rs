@@ -23,7 +23,10 @@ pub fn apply(account: &mut ImportedAccount, section: &Section) {
     }
     login(account, section);
     trust(account, section);
-    if let Some(seconds @ 1..) = section.get(&["timeout"]).and_then(|setting| setting.arg().parse::<u32>().ok()) {
+    if let Some(seconds @ 1..) = section
+        .get(&["timeout"])
+        .and_then(|setting| setting.arg().parse::<u32>().ok())
+    {
         account.set("timeout", format!("{seconds}s"));
     }
     for key in ["cipherstring", "disableextension", "disableextensions"] {
@@ -31,8 +34,17 @@ pub fn apply(account: &mut ImportedAccount, section: &Section) {
             account.warn(setting.line, format!("{key} has no counterpart"));
         }
     }
-    for setting in section.settings.iter().filter(|setting| matches!(setting.key.as_str(), "tlsversions" | "sslversion" | "sslversions")) {
-        if setting.args.iter().any(|version| matches!(version.trim_start_matches('+').to_ascii_lowercase().as_str(), "1.0" | "1.1" | "tlsv1" | "tlsv1.1" | "sslv3" | "sslv2")) {
+    for setting in section
+        .settings
+        .iter()
+        .filter(|setting| matches!(setting.key.as_str(), "tlsversions" | "sslversion" | "sslversions"))
+    {
+        if setting.args.iter().any(|version| {
+            matches!(
+                version.trim_start_matches('+').to_ascii_lowercase().as_str(),
+                "1.0" | "1.1" | "tlsv1" | "tlsv1.1" | "sslv3" | "sslv2"
+            )
+        }) {
             account.warn(setting.line, "TLS older than 1.2 is not used");
         }
     }
@@ -70,16 +82,31 @@ fn login(account: &mut ImportedAccount, section: &Section) {
         account.set("user", user.arg());
     }
     if let Some(command) = section.get(&["usercmd"]) {
-        account.warn(command.line, format!("UserCmd has no counterpart: set user to what this prints: {}", command.arg()));
+        account.warn(
+            command.line,
+            format!(
+                "UserCmd has no counterpart: set user to what this prints: {}",
+                command.arg()
+            ),
+        );
     }
     if let Some(command) = section.get(&["passcmd"]) {
         // The "+" only lets the command use the terminal.
-        account.set("password_command", command.arg().strip_prefix('+').unwrap_or_else(|| command.arg()));
+        account.set(
+            "password_command",
+            command.arg().strip_prefix('+').unwrap_or_else(|| command.arg()),
+        );
     } else if let Some(password) = section.get(&["pass"]).filter(|password| !password.arg().is_empty()) {
         account.password = Some(Password::new(password.arg().to_owned()));
     }
-    if let Some(setting) = section.get(&["usekeychain"]).filter(|setting| setting.boolean() == Some(true)) {
-        account.warn(setting.line, "UseKeychain has no counterpart: use password_command (\"security find-internet-password …\")");
+    if let Some(setting) = section
+        .get(&["usekeychain"])
+        .filter(|setting| setting.boolean() == Some(true))
+    {
+        account.warn(
+            setting.line,
+            "UseKeychain has no counterpart: use password_command (\"security find-internet-password …\")",
+        );
     }
     if let Some(setting) = section.get(&["authmech", "authmechs"]) {
         let names: Vec<&str> = setting.args.iter().map(String::as_str).collect();
@@ -94,8 +121,14 @@ fn trust(account: &mut ImportedAccount, section: &Section) {
     if let Some(file) = section.get(&["certificatefile"]) {
         terms::set_ca_file(account, file.arg());
     }
-    if let Some(setting) = section.get(&["systemcertificates"]).filter(|setting| setting.boolean() == Some(false)) {
-        account.warn(setting.line, "SystemCertificates no: ca_file adds to the system's roots; tls_fingerprint trusts one certificate alone");
+    if let Some(setting) = section
+        .get(&["systemcertificates"])
+        .filter(|setting| setting.boolean() == Some(false))
+    {
+        account.warn(
+            setting.line,
+            "SystemCertificates no: ca_file adds to the system's roots; tls_fingerprint trusts one certificate alone",
+        );
     }
     if let Some(certificate) = section.get(&["clientcertificate"]) {
         terms::warn_client_certificate(account, certificate.line, certificate.arg());

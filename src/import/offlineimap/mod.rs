@@ -13,12 +13,17 @@ use super::{python, python_names, terms};
 #[must_use]
 pub fn parse(text: &str) -> Imported {
     let ini = ini::parse(text);
-    let mut imported = Imported { accounts: Vec::new(), warnings: ini.problems.clone() };
+    let mut imported = Imported {
+        accounts: Vec::new(),
+        warnings: ini.problems.clone(),
+    };
     let empty = Section::default();
     let general = ini.section("general").unwrap_or(&empty);
     let listed: Vec<String> = names(&ini, general);
     for section in &ini.sections {
-        let Some(name) = section.name.strip_prefix("Account ").map(str::trim) else { continue };
+        let Some(name) = section.name.strip_prefix("Account ").map(str::trim) else {
+            continue;
+        };
         match Reader::new(&ini, general, section, name).and_then(|reader| reader.account()) {
             Ok(mut account) => {
                 // Accounts that are not listed run only when they are named.
@@ -29,17 +34,30 @@ pub fn parse(text: &str) -> Imported {
         }
     }
     if imported.accounts.is_empty() {
-        imported.warn(0, "no [Account …] that joins an IMAP repository and a Maildir: nothing to import");
+        imported.warn(
+            0,
+            "no [Account …] that joins an IMAP repository and a Maildir: nothing to import",
+        );
     }
     if let Some(entry) = general.entry("pythonfile") {
-        imported.warn(entry.line, "pythonfile is never run: what its functions return has to be written into the configuration");
+        imported.warn(
+            entry.line,
+            "pythonfile is never run: what its functions return has to be written into the configuration",
+        );
     }
     imported.sorted()
 }
 
 fn names(ini: &Ini, general: &Section) -> Vec<String> {
-    let accounts = ini.interpolated(general, "accounts").map(|entry| entry.value).unwrap_or_default();
-    accounts.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+    let accounts = ini
+        .interpolated(general, "accounts")
+        .map(|entry| entry.value)
+        .unwrap_or_default();
+    accounts
+        .split(',')
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 struct Reader<'a> {
@@ -56,12 +74,24 @@ impl<'a> Reader<'a> {
     fn new(ini: &'a Ini, general: &'a Section, account: &'a Section, name: &'a str) -> Result<Self, &'static str> {
         let repository = |key: &str| {
             let name = ini.interpolated(account, key).map(|entry| entry.value)?;
-            ini.section(&format!("Repository {name}")).map(|section| (section, name))
+            ini.section(&format!("Repository {name}"))
+                .map(|section| (section, name))
         };
         let (local, _) = repository("localrepository").ok_or("its localrepository is not defined")?;
         let (remote, remote_name) = repository("remoterepository").ok_or("its remoterepository is not defined")?;
-        let reader = Self { ini, general, account, name, local, remote, remote_name };
-        match (reader.text(local, "type").as_str(), reader.text(remote, "type").as_str()) {
+        let reader = Self {
+            ini,
+            general,
+            account,
+            name,
+            local,
+            remote,
+            remote_name,
+        };
+        match (
+            reader.text(local, "type").as_str(),
+            reader.text(remote, "type").as_str(),
+        ) {
             ("Maildir" | "GmailMaildir", "IMAP" | "Gmail") => Ok(reader),
             (_, "IMAP" | "Gmail") => Err("its local repository is no Maildir"),
             _ => Err("its remote repository is no IMAP server"),
@@ -86,7 +116,10 @@ impl<'a> Reader<'a> {
         account.set("protocol", "imap");
         if gmail {
             account.set("provider", "gmail");
-            account.warn(self.remote.line, "type Gmail: the preset leaves out All Mail, Starred and Important unless folders names them");
+            account.warn(
+                self.remote.line,
+                "type Gmail: the preset leaves out All Mail, Starred and Important unless folders names them",
+            );
         }
         self.server(&mut account, gmail);
         self.login(&mut account);
@@ -108,7 +141,10 @@ impl<'a> Reader<'a> {
         } else if !gmail && preauth.is_empty() && transport.is_empty() {
             account.warn(self.remote.line, "this repository has no remotehost");
         }
-        if let Some(port) = self.literal_or_eval(account, "remoteport").and_then(|port| port.parse::<u16>().ok()) {
+        if let Some(port) = self
+            .literal_or_eval(account, "remoteport")
+            .and_then(|port| port.parse::<u16>().ok())
+        {
             account.set("port", port);
         }
         if preauth.is_empty() && transport.is_empty() {
@@ -121,7 +157,10 @@ impl<'a> Reader<'a> {
         } else {
             account.set("tls", "none");
             account.set("tunnel", if preauth.is_empty() { transport } else { preauth });
-            account.warn(self.remote.line, "tunnel: the command's own encryption is all there is; test it with \"mailferry check\"");
+            account.warn(
+                self.remote.line,
+                "tunnel: the command's own encryption is all there is; test it with \"mailferry check\"",
+            );
         }
     }
 
@@ -136,7 +175,10 @@ impl<'a> Reader<'a> {
             Some(_) | None => None,
         });
         if text.is_none() {
-            account.warn(entry.line, format!("{key}eval is Python and is never run: set its value"));
+            account.warn(
+                entry.line,
+                format!("{key}eval is Python and is never run: set its value"),
+            );
         }
         text
     }
@@ -147,7 +189,10 @@ impl<'a> Reader<'a> {
         }
         if let Some(entry) = self.get(self.remote, "remotepassfile") {
             account.set("password_file", terms::braced_variables(&entry.value));
-        } else if let Some(entry) = self.get(self.remote, "remotepass").filter(|entry| !entry.value.is_empty()) {
+        } else if let Some(entry) = self
+            .get(self.remote, "remotepass")
+            .filter(|entry| !entry.value.is_empty())
+        {
             account.password = Some(Password::new(entry.value));
         } else if let Some(entry) = self.get(self.remote, "remotepasseval") {
             match secrets::source(&entry.value) {
@@ -159,7 +204,12 @@ impl<'a> Reader<'a> {
             }
         }
         if let Some(entry) = self.get(self.remote, "auth_mechanisms") {
-            let mechanisms: Vec<&str> = entry.value.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+            let mechanisms: Vec<&str> = entry
+                .value
+                .split(',')
+                .map(str::trim)
+                .filter(|name| !name.is_empty())
+                .collect();
             terms::set_auth(account, entry.line, &mechanisms);
         }
         self.oauth(account);
@@ -174,7 +224,10 @@ impl<'a> Reader<'a> {
                         account.set("auth", "xoauth2");
                         account.set("oauth2", Value::Table(vec![("token_command", command)]));
                     }
-                    Some(_) | None => account.warn(entry.line, "oauth2_access_token_eval is Python and is never run: set oauth2.token_command"),
+                    Some(_) | None => account.warn(
+                        entry.line,
+                        "oauth2_access_token_eval is Python and is never run: set oauth2.token_command",
+                    ),
                 }
             }
             return;
@@ -206,12 +259,22 @@ impl<'a> Reader<'a> {
         match self.get(self.local, "localfolders") {
             Some(entry) => {
                 let path = terms::braced_variables(&entry.value);
-                account.set("maildir", if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path });
+                account.set(
+                    "maildir",
+                    if path.len() > 1 {
+                        path.trim_end_matches('/').to_owned()
+                    } else {
+                        path
+                    },
+                );
             }
             None => account.warn(self.local.line, "this repository has no localfolders: set maildir"),
         }
         if let Some(entry) = self.get(self.local, "nametrans") {
-            account.warn(entry.line, "nametrans of the local repository is not taken over: folders get the server's names");
+            account.warn(
+                entry.line,
+                "nametrans of the local repository is not taken over: folders get the server's names",
+            );
         }
     }
 
@@ -221,7 +284,13 @@ impl<'a> Reader<'a> {
             folders = python_names::folder_filter(&entry.value);
             if folders.is_none() {
                 // All folders are more than before, but nothing is lost by them.
-                account.warn(entry.line, format!("folderfilter is Python and not understood; write it as folders: {}", one_line(&entry.value)));
+                account.warn(
+                    entry.line,
+                    format!(
+                        "folderfilter is Python and not understood; write it as folders: {}",
+                        one_line(&entry.value)
+                    ),
+                );
             }
         }
         if let Some(entry) = self.get(self.remote, "folderincludes") {
@@ -241,7 +310,10 @@ impl<'a> Reader<'a> {
             let text = if python_names::name_trans(&entry.value).is_some() {
                 "nametrans has no counterpart: folders get the server's names (import --state renames them)".to_owned()
             } else {
-                format!("nametrans is Python and not understood, folders get the server's names: {}", one_line(&entry.value))
+                format!(
+                    "nametrans is Python and not understood, folders get the server's names: {}",
+                    one_line(&entry.value)
+                )
             };
             account.warn(entry.line, text);
         }
@@ -252,7 +324,10 @@ impl<'a> Reader<'a> {
         match (creates(self.local), creates(self.remote)) {
             (true, true) => {}
             (false, false) => account.set("create_folders", false),
-            _ => account.warn(self.account.line, "createfolders for one side only: mailferry carries new folders both ways"),
+            _ => account.warn(
+                self.account.line,
+                "createfolders for one side only: mailferry carries new folders both ways",
+            ),
         }
     }
 
@@ -271,7 +346,10 @@ impl<'a> Reader<'a> {
         if self.flag(self.remote, "sync_deletes") == Some(false) {
             account.set("on_remote_delete", "keep");
         }
-        match (self.flag(self.local, "readonly") == Some(true), self.flag(self.remote, "readonly") == Some(true)) {
+        match (
+            self.flag(self.local, "readonly") == Some(true),
+            self.flag(self.remote, "readonly") == Some(true),
+        ) {
             (_, true) => account.set("direction", "pull"),
             (true, false) => account.set("direction", "push"),
             (false, false) => {}
@@ -279,42 +357,91 @@ impl<'a> Reader<'a> {
     }
 
     fn timing(&self, account: &mut ImportedAccount) {
-        if let Some(bytes) = self.get(self.account, "maxsize").and_then(|entry| entry.value.parse::<u64>().ok()) {
+        if let Some(bytes) = self
+            .get(self.account, "maxsize")
+            .and_then(|entry| entry.value.parse::<u64>().ok())
+        {
             terms::set_max_size(account, bytes);
         }
-        if let Some(count @ 1..) = self.get(self.remote, "maxconnections").and_then(|entry| entry.value.parse::<u16>().ok()) {
+        if let Some(count @ 1..) = self
+            .get(self.remote, "maxconnections")
+            .and_then(|entry| entry.value.parse::<u16>().ok())
+        {
             account.set("connections", count);
         }
-        if let Some(seconds @ 1..) = self.get(self.general, "socktimeout").and_then(|entry| entry.value.parse::<u32>().ok()) {
+        if let Some(seconds @ 1..) = self
+            .get(self.general, "socktimeout")
+            .and_then(|entry| entry.value.parse::<u32>().ok())
+        {
             account.set("timeout", format!("{seconds}s"));
         }
-        if let Some(minutes) = self.get(self.account, "autorefresh").and_then(|entry| entry.value.parse::<f64>().ok())
+        if let Some(minutes) = self
+            .get(self.account, "autorefresh")
+            .and_then(|entry| entry.value.parse::<f64>().ok())
             && minutes > 0.0
             && minutes < 1e6
         {
             account.set("poll_interval", format!("{:.0}s", (minutes * 60.0).max(1.0)));
         }
-        if let Some(entry) = self.get(self.account, "postsynchook").filter(|entry| !entry.value.is_empty()) {
+        if let Some(entry) = self
+            .get(self.account, "postsynchook")
+            .filter(|entry| !entry.value.is_empty())
+        {
             account.set("after", entry.value);
         }
     }
 
     fn unsupported(&self, account: &mut ImportedAccount) {
         for (section, key, advice) in [
-            (self.account, "presynchook", "has no counterpart: run the command before mailferry"),
-            (self.account, "maxage", "has no counterpart: older messages are downloaded, too"),
-            (self.local, "startdate", "has no counterpart: older messages are downloaded, too"),
+            (
+                self.account,
+                "presynchook",
+                "has no counterpart: run the command before mailferry",
+            ),
+            (
+                self.account,
+                "maxage",
+                "has no counterpart: older messages are downloaded, too",
+            ),
+            (
+                self.local,
+                "startdate",
+                "has no counterpart: older messages are downloaded, too",
+            ),
             (self.account, "synclabels", "has no counterpart: labels are folders"),
-            (self.account, "filterheaders", "has no counterpart: messages are stored as they are"),
-            (self.account, "maildir-windows-compatible", "has no counterpart: such file names are matched by content"),
-            (self.account, "proxy", "has no counterpart: tunnel can run a command that connects"),
-            (self.remote, "reference", "has no counterpart: write the prefix into folders"),
-            (self.remote, "idlefolders", "has no counterpart: \"mailferry watch\" chooses the folders itself"),
+            (
+                self.account,
+                "filterheaders",
+                "has no counterpart: messages are stored as they are",
+            ),
+            (
+                self.account,
+                "maildir-windows-compatible",
+                "has no counterpart: such file names are matched by content",
+            ),
+            (
+                self.account,
+                "proxy",
+                "has no counterpart: tunnel can run a command that connects",
+            ),
+            (
+                self.remote,
+                "reference",
+                "has no counterpart: write the prefix into folders",
+            ),
+            (
+                self.remote,
+                "idlefolders",
+                "has no counterpart: \"mailferry watch\" chooses the folders itself",
+            ),
             (self.remote, "copy_ignore_eval", "is Python and is never run"),
             (self.remote, "newmail_hook", "is Python and is never run: use on_new"),
             (self.local, "newmail_hook", "is Python and is never run: use on_new"),
         ] {
-            if let Some(entry) = section.entry(key).filter(|entry| ini::boolean(&entry.value) != Some(false)) {
+            if let Some(entry) = section
+                .entry(key)
+                .filter(|entry| ini::boolean(&entry.value) != Some(false))
+            {
                 account.warn(entry.line, format!("{key} {advice}"));
             }
         }
@@ -354,18 +481,43 @@ mod tests {
         let imported = sample();
         let work = &imported.accounts[0];
         assert_eq!(work.name, "work");
-        assert_eq!((work.text("host"), work.text("tls")), (Some("imap.example.org"), Some("implicit")));
+        assert_eq!(
+            (work.text("host"), work.text("tls")),
+            (Some("imap.example.org"), Some("implicit"))
+        );
         assert_eq!(work.text("user"), Some("anna%work@example.org"));
-        assert_eq!(work.get("password_command"), Some(&Value::List(vec!["pass".to_owned(), "mail/work".to_owned()])));
+        assert_eq!(
+            work.get("password_command"),
+            Some(&Value::List(vec!["pass".to_owned(), "mail/work".to_owned()]))
+        );
         assert_eq!(work.text("maildir"), Some("~/Mail/work"));
-        assert_eq!(work.get("folders"), Some(&Value::List(vec!["*".to_owned(), "!Trash".to_owned(), "!INBOX/Spam".to_owned()])));
+        assert_eq!(
+            work.get("folders"),
+            Some(&Value::List(vec![
+                "*".to_owned(),
+                "!Trash".to_owned(),
+                "!INBOX/Spam".to_owned()
+            ]))
+        );
         assert_eq!(work.text("on_delete"), Some("expunge"));
         assert_eq!(work.text("poll_interval"), Some("150s"));
         assert_eq!(work.get("connections"), Some(&Value::Int(2)));
-        assert_eq!(work.text("tls_fingerprint"), Some(format!("sha256:{}", "ab".repeat(32)).as_str()));
+        assert_eq!(
+            work.text("tls_fingerprint"),
+            Some(format!("sha256:{}", "ab".repeat(32)).as_str())
+        );
         assert_eq!(work.text("after"), Some("notmuch new"));
-        let Some(Origin::OfflineImap(origin)) = &work.origin else { panic!() };
-        assert_eq!((origin.separator.as_str(), origin.metadata.as_str(), origin.remote.as_str()), ("/", "~/.offlineimap-meta", "work-remote"));
+        let Some(Origin::OfflineImap(origin)) = &work.origin else {
+            panic!()
+        };
+        assert_eq!(
+            (
+                origin.separator.as_str(),
+                origin.metadata.as_str(),
+                origin.remote.as_str()
+            ),
+            ("/", "~/.offlineimap-meta", "work-remote")
+        );
         assert_eq!(origin.name_trans.as_ref().unwrap().apply("INBOX.Lists"), "Lists");
     }
 
@@ -373,24 +525,35 @@ mod tests {
     fn gmail_read_only_and_not_listed() {
         let imported = sample();
         let gmail = &imported.accounts[1];
-        assert_eq!((gmail.text("provider"), gmail.text("direction"), gmail.text("on_delete")), (Some("gmail"), Some("pull"), Some("flag")));
+        assert_eq!(
+            (gmail.text("provider"), gmail.text("direction"), gmail.text("on_delete")),
+            (Some("gmail"), Some("pull"), Some("flag"))
+        );
         assert_eq!(gmail.text("on_remote_delete"), Some("keep"));
         assert!(gmail.notes.iter().any(|note| note.text.contains("remotepasseval")));
         assert!(!imported.accounts[2].enabled);
-        assert_eq!(imported.accounts[2].password.as_ref().map(Password::reveal), Some("s3cret"));
+        assert_eq!(
+            imported.accounts[2].password.as_ref().map(Password::reveal),
+            Some("s3cret")
+        );
         let rendered = render(&imported, false);
         assert!(!rendered.contains("s3cret"), "{rendered}");
         let table: toml::Table = rendered.parse().unwrap();
         assert_eq!(table["accounts"].as_table().map(toml::Table::len), Some(2));
-        assert!(imported.warnings.iter().any(|warning| warning.text.contains("archive: its local repository")));
+        assert!(
+            imported
+                .warnings
+                .iter()
+                .any(|warning| warning.text.contains("archive: its local repository"))
+        );
     }
 
     proptest! {
         #[test]
         fn any_text_is_read(text in any::<String>(), lines in prop::collection::vec("(type|nametrans|folderfilter|remotepasseval|ssl|sep|autorefresh|maxsize|cert_fingerprint) ?= ?[a-z('%\\[0-9.]{0,8}", 0..9)) {
-            render(&parse(&text), true);
+            let _ = render(&parse(&text), true);
             let body = lines.join("\n");
-            render(&parse(&format!("[Account a]\nlocalrepository=l\nremoterepository=r\n{body}\n[Repository l]\ntype=Maildir\n{body}\n[Repository r]\n{body}\ntype=IMAP\n")), true);
+            let _ = render(&parse(&format!("[Account a]\nlocalrepository=l\nremoterepository=r\n{body}\n[Repository l]\ntype=Maildir\n{body}\n[Repository r]\n{body}\ntype=IMAP\n")), true);
         }
     }
 }

@@ -29,7 +29,9 @@ pub fn source(expression: &str) -> Option<Source> {
             _ => None,
         },
         "os.environ" => match rest {
-            [Token::Op('['), Token::Text(name), Token::Op(']'), tail @ ..] if is_cleaning(tail) => Some(Source::Environment(name.clone())),
+            [Token::Op('['), Token::Text(name), Token::Op(']'), tail @ ..] if is_cleaning(tail) => {
+                Some(Source::Environment(name.clone()))
+            }
             _ => None,
         },
         "os.environ.get" | "os.getenv" | "getenv" => {
@@ -49,7 +51,9 @@ pub fn source(expression: &str) -> Option<Source> {
         "subprocess.check_output" | "check_output" | "subprocess.getoutput" | "getoutput" | "os.popen" | "popen" => {
             let (arguments, tail) = call(rest)?;
             let shell = !head.ends_with("check_output") || arguments.iter().any(Argument::is_shell);
-            command(arguments.first()?, shell).filter(|_| is_cleaning(tail)).map(Source::Command)
+            command(arguments.first()?, shell)
+                .filter(|_| is_cleaning(tail))
+                .map(Source::Command)
         }
         _ => None,
     }
@@ -69,7 +73,9 @@ fn command(argument: &Argument, shell: bool) -> Option<Value> {
         Argument::Value(Literal::Text(line)) if shell => Some(Value::Text(line.clone())),
         // Without a shell a string is a program's name.
         Argument::Value(Literal::Text(program)) => Some(Value::List(vec![program.clone()])),
-        Argument::Value(list @ Literal::List(_)) if !shell => list.texts().filter(|words| !words.is_empty()).map(Value::List),
+        Argument::Value(list @ Literal::List(_)) if !shell => {
+            list.texts().filter(|words| !words.is_empty()).map(Value::List)
+        }
         Argument::Value(_) | Argument::Named(..) => None,
     }
 }
@@ -105,7 +111,9 @@ impl Argument {
 
 /// The arguments of a call at the start, and what follows it.
 fn call(tokens: &[Token]) -> Option<(Vec<Argument>, &[Token])> {
-    let [Token::Op('('), rest @ ..] = tokens else { return None };
+    let [Token::Op('('), rest @ ..] = tokens else {
+        return None;
+    };
     let (mut rest, mut arguments) = (rest, Vec::new());
     loop {
         match rest {
@@ -137,7 +145,10 @@ fn is_cleaning(tokens: &[Token]) -> bool {
             [] => return true,
             [Token::Op('['), Token::Number(0), Token::Op(']'), tail @ ..] => rest = tail,
             [Token::Op('.'), Token::Name(name), tail @ ..]
-                if matches!(name.as_str(), "strip" | "rstrip" | "decode" | "read" | "readline" | "splitlines" | "split") =>
+                if matches!(
+                    name.as_str(),
+                    "strip" | "rstrip" | "decode" | "read" | "readline" | "splitlines" | "split"
+                ) =>
             {
                 match call(tail) {
                     Some((_, tail)) => rest = tail,
@@ -159,12 +170,21 @@ mod tests {
     fn usual_forms() {
         let list = |words: &[&str]| Source::Command(Value::List(words.iter().map(|word| (*word).to_owned()).collect()));
         let cases = [
-            (r#"subprocess.check_output(["pass", "mail/x"]).strip().decode('utf-8')"#, list(&["pass", "mail/x"])),
-            (r#"check_output("pass mail/x | head -1", shell=True).splitlines()[0]"#, Source::Command("pass mail/x | head -1".into())),
+            (
+                r#"subprocess.check_output(["pass", "mail/x"]).strip().decode('utf-8')"#,
+                list(&["pass", "mail/x"]),
+            ),
+            (
+                r#"check_output("pass mail/x | head -1", shell=True).splitlines()[0]"#,
+                Source::Command("pass mail/x | head -1".into()),
+            ),
             (r#"os.popen('pass x').read().strip()"#, Source::Command("pass x".into())),
             (r#"os.environ['PW']"#, Source::Environment("PW".to_owned())),
             (r#"os.getenv("PW", "")"#, Source::Environment("PW".to_owned())),
-            (r#"keyring.get_password("imap.example.org", "me")"#, Source::Keyring("imap.example.org".to_owned())),
+            (
+                r#"keyring.get_password("imap.example.org", "me")"#,
+                Source::Keyring("imap.example.org".to_owned()),
+            ),
             ("'literal'", Source::Inline("literal".to_owned())),
         ];
         for (expression, expected) in cases {
@@ -174,7 +194,14 @@ mod tests {
 
     #[test]
     fn other_python_is_refused() {
-        for expression in ["get_pass('x')", "os.environ[name]", "os.popen('x').read() + 'y'", "check_output(cmd)", "", "'a' + b"] {
+        for expression in [
+            "get_pass('x')",
+            "os.environ[name]",
+            "os.popen('x').read() + 'y'",
+            "check_output(cmd)",
+            "",
+            "'a' + b",
+        ] {
             assert_eq!(source(expression), None, "{expression}");
         }
     }

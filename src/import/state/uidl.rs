@@ -6,14 +6,17 @@ use crate::import::model::Warning;
 /// Lines of `bytes`, numbered from 1, without their ends.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let numbered = bytes.split(|byte| *byte == b'\n').enumerate();
-    numbered.map(|(index, line)| (index + 1, line.strip_suffix(b"\r").unwrap_or(line))).filter(|(_, line)| !line.is_empty())
+    numbered
+        .map(|(index, line)| (index + 1, line.strip_suffix(b"\r").unwrap_or(line)))
+        .filter(|(_, line)| !line.is_empty())
 }
 
 /// Text of a line; what is no UTF-8 cannot be a UIDL that we asked for, so its message is fetched again.
 fn text<T>(number: usize, bytes: &[u8], seen: &mut Seen<T>) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok().map(str::to_owned);
     if text.is_none() {
-        seen.warnings.push(Warning::new(number, "no text; the message will be fetched again"));
+        seen.warnings
+            .push(Warning::new(number, "no text; the message will be fetched again"));
     }
     text
 }
@@ -24,7 +27,9 @@ fn oldmail_line<T>(number: usize, line: &[u8], seen: &mut Seen<T>) -> Option<(St
         Some(position) => line.split_at(position),
         None => (line, [].as_slice()),
     };
-    let time = std::str::from_utf8(time.get(1..).unwrap_or_default()).ok().and_then(|time| time.trim().parse().ok());
+    let time = std::str::from_utf8(time.get(1..).unwrap_or_default())
+        .ok()
+        .and_then(|time| time.trim().parse().ok());
     text(number, id, seen).filter(|id| !id.is_empty()).map(|id| (id, time))
 }
 
@@ -34,7 +39,13 @@ pub fn getmail(bytes: &[u8]) -> Seen<SeenUidl> {
     let mut seen = Seen::default();
     for (number, line) in lines(bytes) {
         if let Some((uidl, time)) = oldmail_line(number, line, &mut seen) {
-            seen.messages.push(SeenUidl { host: String::new(), user: String::new(), uidl, time, slashes_folded: true });
+            seen.messages.push(SeenUidl {
+                host: String::new(),
+                user: String::new(),
+                uidl,
+                time,
+                slashes_folded: true,
+            });
         }
     }
     seen
@@ -45,14 +56,25 @@ pub fn getmail(bytes: &[u8]) -> Seen<SeenUidl> {
 pub fn getmail_imap(bytes: &[u8]) -> Seen<SeenUid> {
     let mut seen = Seen::default();
     for (number, line) in lines(bytes) {
-        let Some((id, time)) = oldmail_line(number, line, &mut seen) else { continue };
+        let Some((id, time)) = oldmail_line(number, line, &mut seen) else {
+            continue;
+        };
         let message = id.split_once('/').and_then(|(validity, rest)| {
-            let (mailbox, uid) = rest.rsplit_once('/').map_or((None, rest), |(mailbox, uid)| (Some(mailbox.to_owned()), uid));
-            Some(SeenUid { mailbox, uid_validity: validity.parse().ok()?, uid: uid.parse().ok().filter(|uid| *uid > 0)?, time })
+            let (mailbox, uid) = rest
+                .rsplit_once('/')
+                .map_or((None, rest), |(mailbox, uid)| (Some(mailbox.to_owned()), uid));
+            Some(SeenUid {
+                mailbox,
+                uid_validity: validity.parse().ok()?,
+                uid: uid.parse().ok().filter(|uid| *uid > 0)?,
+                time,
+            })
         });
         match message {
             Some(message) => seen.messages.push(message),
-            None => seen.warnings.push(Warning::new(number, "no message of an IMAP mailbox")),
+            None => seen
+                .warnings
+                .push(Warning::new(number, "no message of an IMAP mailbox")),
         }
     }
     seen
@@ -63,8 +85,12 @@ pub fn getmail_imap(bytes: &[u8]) -> Seen<SeenUid> {
 pub fn fetchmail(bytes: &[u8]) -> Seen<SeenUidl> {
     let mut seen = Seen::default();
     for (number, line) in lines(bytes) {
-        let Some(line) = text(number, line, &mut seen) else { continue };
-        let parts = line.split_once(' ').and_then(|(login, uidl)| Some((login.rsplit_once('@')?, uidl.trim_end())));
+        let Some(line) = text(number, line, &mut seen) else {
+            continue;
+        };
+        let parts = line
+            .split_once(' ')
+            .and_then(|(login, uidl)| Some((login.rsplit_once('@')?, uidl.trim_end())));
         match parts {
             Some(((user, host), uidl)) if !uidl.is_empty() => seen.messages.push(SeenUidl {
                 host: host.to_owned(),
@@ -73,7 +99,9 @@ pub fn fetchmail(bytes: &[u8]) -> Seen<SeenUidl> {
                 time: None,
                 slashes_folded: false,
             }),
-            Some(_) | None => seen.warnings.push(Warning::new(number, "no line of \"user@host uidl\"")),
+            Some(_) | None => seen
+                .warnings
+                .push(Warning::new(number, "no line of \"user@host uidl\"")),
         }
     }
     seen
@@ -89,7 +117,9 @@ pub fn mpop(bytes: &[u8]) -> Seen<SeenUidl> {
         if list.is_none() && line.starts_with(b"#") {
             continue;
         }
-        let Some(line) = text(number, line, &mut seen) else { continue };
+        let Some(line) = text(number, line, &mut seen) else {
+            continue;
+        };
         if let Some(head) = line.strip_prefix(' ') {
             let mut words = head.splitn(3, ' ');
             list = match (words.next(), words.next(), words.next()) {
@@ -102,7 +132,8 @@ pub fn mpop(bytes: &[u8]) -> Seen<SeenUidl> {
             continue;
         }
         let Some((host, user)) = &list else {
-            seen.warnings.push(Warning::new(number, "a UIDL that belongs to no account"));
+            seen.warnings
+                .push(Warning::new(number, "a UIDL that belongs to no account"));
             continue;
         };
         // A UIDL holds no blank (RFC 1939 §7), so a number behind one is the time.
@@ -129,9 +160,14 @@ mod tests {
 
     #[test]
     fn getmails_files() {
-        let seen = getmail(include_bytes!("../../../tests/data/import/getmail/oldmail-pop.example.org-110-anna"));
+        let seen = getmail(include_bytes!(
+            "../../../tests/data/import/getmail/oldmail-pop.example.org-110-anna"
+        ));
         assert_eq!(seen.messages.len(), 6);
-        assert_eq!((seen.messages[0].uidl.as_str(), seen.messages[0].time), ("000000056b0215cf", Some(1_795_298_767)));
+        assert_eq!(
+            (seen.messages[0].uidl.as_str(), seen.messages[0].time),
+            ("000000056b0215cf", Some(1_795_298_767))
+        );
         let seen = getmail(b"a-b-c\x0012\n\xff\x0012\nx\n");
         assert!(seen.messages[0].is("a/b-c") && !seen.messages[0].is("ab-c"));
         assert_eq!((seen.messages[1].uidl.as_str(), seen.messages[1].time), ("x", None));
@@ -140,11 +176,19 @@ mod tests {
 
     #[test]
     fn getmails_imap_files() {
-        let seen = getmail_imap(include_bytes!("../../../tests/data/import/getmail/oldmail-imap.example.org-143-anna-Lists.rust"));
+        let seen = getmail_imap(include_bytes!(
+            "../../../tests/data/import/getmail/oldmail-imap.example.org-143-anna-Lists.rust"
+        ));
         assert_eq!(seen.messages.len(), 2);
-        assert_eq!((seen.messages[1].uid_validity, seen.messages[1].uid), (1_795_298_765, 2));
+        assert_eq!(
+            (seen.messages[1].uid_validity, seen.messages[1].uid),
+            (1_795_298_765, 2)
+        );
         let seen = getmail_imap(b"7/Lists/rust/9\x005\n7\x001\n");
-        assert_eq!((seen.messages[0].mailbox.as_deref(), seen.messages[0].uid), (Some("Lists/rust"), 9));
+        assert_eq!(
+            (seen.messages[0].mailbox.as_deref(), seen.messages[0].uid),
+            (Some("Lists/rust"), 9)
+        );
         assert_eq!(seen.warnings.len(), 1);
     }
 
@@ -153,7 +197,10 @@ mod tests {
         let seen = fetchmail(include_bytes!("../../../tests/data/import/fetchmail/fetchids"));
         assert_eq!(seen.messages.len(), 7);
         let last = &seen.messages[6];
-        assert_eq!((last.user.as_str(), last.host.as_str()), ("bert@example.org", "pop.example.org"));
+        assert_eq!(
+            (last.user.as_str(), last.host.as_str()),
+            ("bert@example.org", "pop.example.org")
+        );
         assert_eq!(fetchmail(b"nobody 1\nu@h \n").warnings.len(), 2);
     }
 
@@ -161,9 +208,16 @@ mod tests {
     fn mpops_file() {
         let seen = mpop(include_bytes!("../../../tests/data/import/mpop/uidls"));
         assert_eq!(seen.messages.len(), 7);
-        assert_eq!((seen.messages[0].user.as_str(), seen.messages[6].user.as_str()), ("bert@example.org", "anna"));
+        assert_eq!(
+            (seen.messages[0].user.as_str(), seen.messages[6].user.as_str()),
+            ("bert@example.org", "anna")
+        );
         let seen = mpop(b"# c\n 2 h u v\n#1 1700000000\nx\n");
-        let found: Vec<_> = seen.messages.iter().map(|message| (message.user.as_str(), message.uidl.as_str(), message.time)).collect();
+        let found: Vec<_> = seen
+            .messages
+            .iter()
+            .map(|message| (message.user.as_str(), message.uidl.as_str(), message.time))
+            .collect();
         assert_eq!(found, [("u v", "#1", Some(1_700_000_000)), ("u v", "x", None)]);
     }
 
