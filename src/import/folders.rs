@@ -81,7 +81,7 @@ fn inbox_if_empty(name: &str) -> &str {
     if name.is_empty() { "INBOX" } else { name }
 }
 
-/// The server's name (in modified UTF-7, with the server's own separator) of OfflineIMAP's directory `dir`.
+/// The server's name (in modified UTF-7, with the server's own separator) of `OfflineIMAP`'s directory `dir`.
 ///
 /// `dir` is relative to `localfolders`; `server_names` are the names that the server has. `None` if there is no or more than one.
 #[must_use]
@@ -112,7 +112,7 @@ pub struct OldFolder {
     pub dir: String,
     /// The server's name with `/` between levels.
     pub server: String,
-    /// Whether `server` is in modified UTF-7 (`false` with OfflineIMAP's `utf8foldernames`).
+    /// Whether `server` is in modified UTF-7 (`false` with `OfflineIMAP`'s `utf8foldernames`).
     pub encoded: bool,
 }
 

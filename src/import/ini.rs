@@ -1,4 +1,4 @@
-//! The INI dialect of Python's `configparser`, as OfflineIMAP and getmail read it.
+//! The INI dialect of Python's `configparser`, as `OfflineIMAP` and getmail read it.
 
 use std::collections::BTreeSet;
 

@@ -10,6 +10,7 @@ pub mod mpop;
 pub mod offlineimap;
 pub mod origin;
 pub mod python;
+pub mod python_filter;
 pub mod python_names;
 pub mod regex_names;
 pub mod render;

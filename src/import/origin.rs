@@ -5,7 +5,7 @@
 pub enum Origin {
     /// mbsync: one IMAP account and one Maildir store, joined by one or more channels.
     Mbsync(MbsyncOrigin),
-    /// OfflineIMAP.
+    /// `OfflineIMAP`.
     OfflineImap(OfflineImapOrigin),
     /// getmail.
     Getmail {
@@ -87,7 +87,7 @@ pub enum SubFolders {
     Legacy,
 }
 
-/// OfflineIMAP's names.
+/// `OfflineIMAP`'s names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfflineImapOrigin {
     /// `metadata`, by default `~/.offlineimap`.

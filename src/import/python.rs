@@ -1,4 +1,4 @@
-//! Python text as OfflineIMAP and getmail configurations hold it: tokens and literals, read and never run.
+//! Python text as `OfflineIMAP` and getmail configurations hold it: tokens and literals, read and never run.
 
 /// Nesting of tuples and lists beyond which a literal is refused.
 const DEEPEST: usize = 32;

@@ -131,7 +131,7 @@ pub fn set_max_size(account: &mut ImportedAccount, bytes: u64) {
     let units = [(1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
     let text = units
         .iter()
-        .find(|(unit, _)| bytes % unit == 0)
+        .find(|(unit, _)| bytes.is_multiple_of(*unit))
         .map(|(unit, name)| format!("{}{name}", bytes / unit));
     account.set("max_size", text.unwrap_or_else(|| bytes.to_string()));
 }

@@ -1,13 +1,12 @@
-//! OfflineIMAP's configuration: accounts that join a remote IMAP repository and a local Maildir.
+//! `OfflineIMAP`'s configuration: accounts that join a remote IMAP repository and a local Maildir.
 
+mod login;
 mod secrets;
 
-use secrets::Source;
-
 use super::ini::{self, Entry, Ini, Section};
-use super::model::{Imported, ImportedAccount, Password, Value, one_line};
+use super::model::{Imported, ImportedAccount, one_line};
 use super::origin::{OfflineImapOrigin, Origin};
-use super::{python, python_names, terms};
+use super::{python, python_filter, python_names, terms};
 
 /// Reads an offlineimaprc.
 #[must_use]
@@ -164,97 +163,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `KEY`, else `KEYeval` if that is a literal.
-    fn literal_or_eval(&self, account: &mut ImportedAccount, key: &str) -> Option<String> {
-        if let Some(entry) = self.get(self.remote, key).filter(|entry| !entry.value.is_empty()) {
-            return Some(entry.value);
-        }
-        let entry = self.get(self.remote, &format!("{key}eval"))?;
-        let text = secrets::text(&entry.value).or_else(|| match python::literal(&entry.value) {
-            Some(python::Literal::Number(number)) => Some(number.to_string()),
-            Some(_) | None => None,
-        });
-        if text.is_none() {
-            account.warn(
-                entry.line,
-                format!("{key}eval is Python and is never run: set its value"),
-            );
-        }
-        text
-    }
-
-    fn login(&self, account: &mut ImportedAccount) {
-        if let Some(user) = self.literal_or_eval(account, "remoteuser") {
-            account.set("user", user);
-        }
-        if let Some(entry) = self.get(self.remote, "remotepassfile") {
-            account.set("password_file", terms::braced_variables(&entry.value));
-        } else if let Some(entry) = self
-            .get(self.remote, "remotepass")
-            .filter(|entry| !entry.value.is_empty())
-        {
-            account.password = Some(Password::new(entry.value));
-        } else if let Some(entry) = self.get(self.remote, "remotepasseval") {
-            match secrets::source(&entry.value) {
-                Some(Source::Command(command)) => account.set("password_command", command),
-                Some(Source::Environment(name)) => account.set("password_env", name),
-                Some(Source::Keyring(service)) => account.set("password_keyring", service),
-                Some(Source::Inline(text)) => account.password = Some(Password::new(text)),
-                None => account.warn(entry.line, "remotepasseval is Python and is never run: set password_command to a command that prints the password"),
-            }
-        }
-        if let Some(entry) = self.get(self.remote, "auth_mechanisms") {
-            let mechanisms: Vec<&str> = entry
-                .value
-                .split(',')
-                .map(str::trim)
-                .filter(|name| !name.is_empty())
-                .collect();
-            terms::set_auth(account, entry.line, &mechanisms);
-        }
-        self.oauth(account);
-    }
-
-    fn oauth(&self, account: &mut ImportedAccount) {
-        let Some(id) = self.get(self.remote, "oauth2_client_id") else {
-            let command = self.get(self.remote, "oauth2_access_token_eval");
-            if let Some(entry) = command {
-                match secrets::source(&entry.value) {
-                    Some(Source::Command(command)) => {
-                        account.set("auth", "xoauth2");
-                        account.set("oauth2", Value::Table(vec![("token_command", command)]));
-                    }
-                    Some(_) | None => account.warn(
-                        entry.line,
-                        "oauth2_access_token_eval is Python and is never run: set oauth2.token_command",
-                    ),
-                }
-            }
-            return;
-        };
-        let mut table = vec![("client_id", Value::from(id.value))];
-        if let Some(url) = self.get(self.remote, "oauth2_request_url") {
-            table.push(("token_url", Value::from(url.value)));
-        }
-        account.set("auth", "xoauth2");
-        account.set("oauth2", Value::Table(table));
-        account.warn(id.line, "OAuth 2: neither the refresh token nor the client's secret is taken over; add client_secret and sign in with \"mailferry auth\"");
-    }
-
-    fn trust(&self, account: &mut ImportedAccount) {
-        if let Some(entry) = self.get(self.remote, "sslcacertfile") {
-            // A fallback list: the first is what a working setup uses.
-            let first = entry.value.split_whitespace().next().unwrap_or_default();
-            terms::set_ca_file(account, &terms::braced_variables(first));
-        }
-        if let Some(entry) = self.get(self.remote, "cert_fingerprint") {
-            terms::set_fingerprint(account, entry.line, entry.value.split(','));
-        }
-        if let Some(entry) = self.get(self.remote, "sslclientcert") {
-            terms::warn_client_certificate(account, entry.line, &entry.value);
-        }
-    }
-
     fn local(&self, account: &mut ImportedAccount) {
         match self.get(self.local, "localfolders") {
             Some(entry) => {
@@ -281,7 +189,7 @@ impl<'a> Reader<'a> {
     fn folders(&self, account: &mut ImportedAccount) {
         let mut folders = None;
         if let Some(entry) = self.get(self.remote, "folderfilter") {
-            folders = python_names::folder_filter(&entry.value);
+            folders = python_filter::folder_filter(&entry.value);
             if folders.is_none() {
                 // All folders are more than before, but nothing is lost by them.
                 account.warn(
@@ -331,7 +239,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// OfflineIMAP expunges what was deleted; Gmail's `realdelete` goes through the Trash.
+    /// `OfflineIMAP` expunges what was deleted; Gmail's `realdelete` goes through the Trash.
     fn deletions(&self, account: &mut ImportedAccount, gmail: bool) {
         let on_delete = if self.flag(self.local, "sync_deletes") == Some(false) {
             "ignore"
@@ -466,94 +374,4 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::import::render::render;
-
-    fn sample() -> Imported {
-        parse(include_str!("../../../tests/data/import/offlineimap/offlineimaprc"))
-    }
-
-    #[test]
-    fn a_usual_account() {
-        let imported = sample();
-        let work = &imported.accounts[0];
-        assert_eq!(work.name, "work");
-        assert_eq!(
-            (work.text("host"), work.text("tls")),
-            (Some("imap.example.org"), Some("implicit"))
-        );
-        assert_eq!(work.text("user"), Some("anna%work@example.org"));
-        assert_eq!(
-            work.get("password_command"),
-            Some(&Value::List(vec!["pass".to_owned(), "mail/work".to_owned()]))
-        );
-        assert_eq!(work.text("maildir"), Some("~/Mail/work"));
-        assert_eq!(
-            work.get("folders"),
-            Some(&Value::List(vec![
-                "*".to_owned(),
-                "!Trash".to_owned(),
-                "!INBOX/Spam".to_owned()
-            ]))
-        );
-        assert_eq!(work.text("on_delete"), Some("expunge"));
-        assert_eq!(work.text("poll_interval"), Some("150s"));
-        assert_eq!(work.get("connections"), Some(&Value::Int(2)));
-        assert_eq!(
-            work.text("tls_fingerprint"),
-            Some(format!("sha256:{}", "ab".repeat(32)).as_str())
-        );
-        assert_eq!(work.text("after"), Some("notmuch new"));
-        let Some(Origin::OfflineImap(origin)) = &work.origin else {
-            panic!()
-        };
-        assert_eq!(
-            (
-                origin.separator.as_str(),
-                origin.metadata.as_str(),
-                origin.remote.as_str()
-            ),
-            ("/", "~/.offlineimap-meta", "work-remote")
-        );
-        assert_eq!(origin.name_trans.as_ref().unwrap().apply("INBOX.Lists"), "Lists");
-    }
-
-    #[test]
-    fn gmail_read_only_and_not_listed() {
-        let imported = sample();
-        let gmail = &imported.accounts[1];
-        assert_eq!(
-            (gmail.text("provider"), gmail.text("direction"), gmail.text("on_delete")),
-            (Some("gmail"), Some("pull"), Some("flag"))
-        );
-        assert_eq!(gmail.text("on_remote_delete"), Some("keep"));
-        assert!(gmail.notes.iter().any(|note| note.text.contains("remotepasseval")));
-        assert!(!imported.accounts[2].enabled);
-        assert_eq!(
-            imported.accounts[2].password.as_ref().map(Password::reveal),
-            Some("s3cret")
-        );
-        let rendered = render(&imported, false);
-        assert!(!rendered.contains("s3cret"), "{rendered}");
-        let table: toml::Table = rendered.parse().unwrap();
-        assert_eq!(table["accounts"].as_table().map(toml::Table::len), Some(2));
-        assert!(
-            imported
-                .warnings
-                .iter()
-                .any(|warning| warning.text.contains("archive: its local repository"))
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_is_read(text in any::<String>(), lines in prop::collection::vec("(type|nametrans|folderfilter|remotepasseval|ssl|sep|autorefresh|maxsize|cert_fingerprint) ?= ?[a-z('%\\[0-9.]{0,8}", 0..9)) {
-            let _ = render(&parse(&text), true);
-            let body = lines.join("\n");
-            let _ = render(&parse(&format!("[Account a]\nlocalrepository=l\nremoterepository=r\n{body}\n[Repository l]\ntype=Maildir\n{body}\n[Repository r]\n{body}\ntype=IMAP\n")), true);
-        }
-    }
-}
+mod tests;

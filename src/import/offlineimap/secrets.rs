@@ -1,4 +1,4 @@
-//! OfflineIMAP's Python about logins, matched by its usual forms and never run.
+//! `OfflineIMAP`'s Python about logins, matched by its usual forms and never run.
 
 use crate::import::model::Value;
 use crate::import::python::{Literal, Token, parse_literal, tokens};

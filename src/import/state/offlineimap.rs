@@ -1,4 +1,4 @@
-//! OfflineIMAP's file names and status caches.
+//! `OfflineIMAP`'s file names and status caches.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -55,7 +55,7 @@ pub fn parse_status(text: &str) -> Seen<StatusRow> {
     seen
 }
 
-/// What OfflineIMAP wrote into a file name.
+/// What `OfflineIMAP` wrote into a file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileMark<'a> {
     /// UID on the server.
