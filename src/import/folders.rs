@@ -26,12 +26,8 @@ pub fn mbsync_folder(origin: &MbsyncOrigin, dir: &str, inbox: Option<&str>) -> O
     let near_box = near_box(origin, dir, inbox)?;
     let exact = |channel: &&MbsyncChannel| !channel.patterns && inbox_if_empty(&channel.near.1) == near_box;
     let by_name = origin.channels.iter().position(|channel| exact(&channel));
-    let by_prefix = || {
-        origin
-            .channels
-            .iter()
-            .position(|channel| channel.patterns && near_box.starts_with(&channel.near.1))
-    };
+    let by_prefix =
+        || origin.channels.iter().position(|channel| channel.patterns && near_box.starts_with(&channel.near.1));
     let index = by_name.or_else(by_prefix)?;
     let channel = origin.channels.get(index)?;
     let far_box = if channel.patterns {
@@ -39,17 +35,8 @@ pub fn mbsync_folder(origin: &MbsyncOrigin, dir: &str, inbox: Option<&str>) -> O
     } else {
         inbox_if_empty(&channel.far.1).to_owned()
     };
-    let server = if far_box == "INBOX" {
-        far_box.clone()
-    } else {
-        format!("{}{far_box}", origin.far_path)
-    };
-    Some(MbsyncFolder {
-        channel: index,
-        near_box,
-        far_box,
-        server,
-    })
+    let server = if far_box == "INBOX" { far_box.clone() } else { format!("{}{far_box}", origin.far_path) };
+    Some(MbsyncFolder { channel: index, near_box, far_box, server })
 }
 
 fn near_box(origin: &MbsyncOrigin, dir: &str, inbox: Option<&str>) -> Option<String> {
@@ -94,11 +81,7 @@ pub fn offlineimap_folder<'a>(
     let translation = origin.name_trans.as_ref()?;
     let local = |name: &str| {
         let visible = translation.apply(name);
-        if separator.is_empty() {
-            visible
-        } else {
-            visible.replace(separator, &origin.separator)
-        }
+        if separator.is_empty() { visible } else { visible.replace(separator, &origin.separator) }
     };
     let mut found = server_names.iter().filter(|name| local(name) == dir.trim_matches('/'));
     let first = found.next()?;
@@ -148,16 +131,11 @@ pub fn renames(
     let mut wanted: Vec<(String, String)> = Vec::new();
     let mut targets = BTreeSet::new();
     for folder in folders {
-        let name = if folder.encoded {
-            decode(&folder.server)
-        } else {
-            Some(folder.server.clone())
-        };
+        let name = if folder.encoded { decode(&folder.server) } else { Some(folder.server.clone()) };
         match name.and_then(|name| directory(&name)) {
-            None => plan.warnings.push(Warning::new(
-                0,
-                format!("{:?} keeps its name: its folder name cannot be read", folder.dir),
-            )),
+            None => plan
+                .warnings
+                .push(Warning::new(0, format!("{:?} keeps its name: its folder name cannot be read", folder.dir))),
             Some(to) if !targets.insert(to.clone()) => {
                 plan.warnings.push(Warning::new(
                     0,
@@ -169,10 +147,8 @@ pub fn renames(
     }
     // Parents first, so that a child finds its parent in place instead of creating it.
     wanted.sort_by_key(|(from, to)| (depth(to), depth(from), to.clone()));
-    let staying = folders
-        .iter()
-        .map(|folder| folder.dir.clone())
-        .filter(|dir| !wanted.iter().any(|(from, _)| from == dir));
+    let staying =
+        folders.iter().map(|folder| folder.dir.clone()).filter(|dir| !wanted.iter().any(|(from, _)| from == dir));
     let mut places: Vec<String> = wanted.iter().map(|(from, _)| from.clone()).collect();
     places.extend(staying);
     carry_out(&wanted, places, &mut plan);
@@ -188,17 +164,10 @@ fn carry_out(wanted: &[(String, String)], mut places: Vec<String>, plan: &mut Re
     for _ in 0..=2 * wanted.len() {
         let mut moved = false;
         for (index, (_, to)) in wanted.iter().enumerate() {
-            let Some(from) = places
-                .get(index)
-                .filter(|from| *from != to && !from.is_empty())
-                .cloned()
-            else {
+            let Some(from) = places.get(index).filter(|from| *from != to && !from.is_empty()).cloned() else {
                 continue;
             };
-            let mut pending = wanted
-                .iter()
-                .zip(&places)
-                .filter(|((_, target), place)| target != *place);
+            let mut pending = wanted.iter().zip(&places).filter(|((_, target), place)| target != *place);
             if is_taken(&places, to) || pending.any(|(_, place)| is_below(to, place)) {
                 continue;
             }
@@ -214,10 +183,8 @@ fn carry_out(wanted: &[(String, String)], mut places: Vec<String>, plan: &mut Re
         }
     }
     for ((original, to), _) in wanted.iter().zip(&places).filter(|((_, to), place)| to != *place) {
-        plan.warnings.push(Warning::new(
-            0,
-            format!("{original:?} cannot be renamed to {to:?}: something is in the way"),
-        ));
+        plan.warnings
+            .push(Warning::new(0, format!("{original:?} cannot be renamed to {to:?}: something is in the way")));
     }
 }
 
@@ -239,10 +206,7 @@ fn moved_path(path: &str, step: &Rename) -> String {
     if path == step.from {
         return step.to.clone();
     }
-    match path
-        .strip_prefix(step.from.as_str())
-        .filter(|rest| rest.starts_with('/'))
-    {
+    match path.strip_prefix(step.from.as_str()).filter(|rest| rest.starts_with('/')) {
         Some(rest) => format!("{}{rest}", step.to),
         None => path.to_owned(),
     }
@@ -266,26 +230,17 @@ mod tests {
 
     fn old(dirs: &[(&str, &str)]) -> Vec<OldFolder> {
         dirs.iter()
-            .map(|(dir, server)| OldFolder {
-                dir: (*dir).to_owned(),
-                server: (*server).to_owned(),
-                encoded: true,
-            })
+            .map(|(dir, server)| OldFolder { dir: (*dir).to_owned(), server: (*server).to_owned(), encoded: true })
             .collect()
     }
 
     fn steps(dirs: &[(&str, &str)]) -> (Vec<(String, String)>, usize) {
         let plan = renames(&old(dirs), &decode, &nested);
-        (
-            plan.renames.into_iter().map(|step| (step.from, step.to)).collect(),
-            plan.warnings.len(),
-        )
+        (plan.renames.into_iter().map(|step| (step.from, step.to)).collect(), plan.warnings.len())
     }
 
     fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
-        list.iter()
-            .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()))
-            .collect()
+        list.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect()
     }
 
     #[test]
@@ -296,25 +251,15 @@ mod tests {
             ("INBOX", "INBOX"),
             ("&bad", "&bad"),
         ]);
-        assert_eq!(
-            renames,
-            pairs(&[("Entw&APw-rfe", "Entwürfe"), ("Entwürfe/M&APw-ll", "Entwürfe/Müll")])
-        );
+        assert_eq!(renames, pairs(&[("Entw&APw-rfe", "Entwürfe"), ("Entwürfe/M&APw-ll", "Entwürfe/Müll")]));
         assert_eq!(warnings, 1);
     }
 
     #[test]
     fn flat_and_legacy_names() {
-        let (renames, _) = steps(&[
-            ("Lists", "Lists"),
-            ("Lists.a", "Lists/a"),
-            ("Lists.a.b", "Lists/a/b"),
-            ("X/.y", "X/y"),
-        ]);
-        assert_eq!(
-            renames,
-            pairs(&[("Lists.a", "Lists/a"), ("X/.y", "X/y"), ("Lists.a.b", "Lists/a/b")])
-        );
+        let (renames, _) =
+            steps(&[("Lists", "Lists"), ("Lists.a", "Lists/a"), ("Lists.a.b", "Lists/a/b"), ("X/.y", "X/y")]);
+        assert_eq!(renames, pairs(&[("Lists.a", "Lists/a"), ("X/.y", "X/y"), ("Lists.a.b", "Lists/a/b")]));
     }
 
     #[test]
@@ -335,67 +280,39 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let work = mbsync_folder(&origin(0), "Lists/rust", Some("INBOX")).unwrap();
-        assert_eq!(
-            (work.near_box.as_str(), work.server.as_str()),
-            ("Lists/rust", "Lists/rust")
-        );
+        assert_eq!((work.near_box.as_str(), work.server.as_str()), ("Lists/rust", "Lists/rust"));
         let sent = mbsync_folder(&origin(1), "sent", Some("inbox")).unwrap();
         assert_eq!((sent.channel, sent.server.as_str()), (1, "[Gmail]/Sent Mail"));
-        assert_eq!(
-            mbsync_folder(&origin(1), "inbox", Some("inbox")).unwrap().server,
-            "INBOX"
-        );
+        assert_eq!(mbsync_folder(&origin(1), "inbox", Some("inbox")).unwrap().server, "INBOX");
         assert_eq!(mbsync_folder(&origin(1), "other", Some("inbox")), None);
         let mut styles = origin(0);
         styles.far_path = "INBOX/".to_owned();
         styles.sub_folders = SubFolders::Legacy;
-        assert_eq!(
-            mbsync_folder(&styles, "Lists/.rust/.x", None).unwrap().server,
-            "INBOX/Lists/rust/x"
-        );
+        assert_eq!(mbsync_folder(&styles, "Lists/.rust/.x", None).unwrap().server, "INBOX/Lists/rust/x");
         assert_eq!(mbsync_folder(&styles, "Lists/rust", None), None);
         styles.sub_folders = SubFolders::MaildirPlusPlus;
-        assert_eq!(
-            mbsync_folder(&styles, ".Lists.rust", Some("")).unwrap().near_box,
-            "Lists/rust"
-        );
+        assert_eq!(mbsync_folder(&styles, ".Lists.rust", Some("")).unwrap().near_box, "Lists/rust");
         assert_eq!(mbsync_folder(&styles, "", Some("")).unwrap().server, "INBOX");
         styles.sub_folders = SubFolders::Verbatim;
         styles.flatten = Some(".".to_owned());
-        assert_eq!(
-            mbsync_folder(&styles, "Lists.rust", None).unwrap().near_box,
-            "Lists/rust"
-        );
+        assert_eq!(mbsync_folder(&styles, "Lists.rust", None).unwrap().near_box, "Lists/rust");
     }
 
     #[test]
     fn offlineimap_names() {
         let imported = offlineimap::parse(include_str!("../../tests/data/import/offlineimap/offlineimaprc"));
-        let Some(Origin::OfflineImap(origin)) = &imported.accounts[0].origin else {
-            panic!()
-        };
+        let Some(Origin::OfflineImap(origin)) = &imported.accounts[0].origin else { panic!() };
         let names = ["INBOX", "INBOX.Lists.rust", "INBOX.Sent", "Sent"];
-        assert_eq!(
-            offlineimap_folder(origin, "Lists/rust", &names, "."),
-            Some("INBOX.Lists.rust")
-        );
+        assert_eq!(offlineimap_folder(origin, "Lists/rust", &names, "."), Some("INBOX.Lists.rust"));
         assert_eq!(offlineimap_folder(origin, "INBOX", &names, "."), Some("INBOX"));
-        assert_eq!(
-            offlineimap_folder(origin, "Sent", &names, "."),
-            None,
-            "two folders of the server"
-        );
+        assert_eq!(offlineimap_folder(origin, "Sent", &names, "."), None, "two folders of the server");
     }
 
     #[test]
     fn a_thousand_folders_take_no_time() {
-        let names: Vec<(String, String)> = (0..1000)
-            .map(|number| (format!("L.&APw-{number}"), format!("L/&APw-{number}")))
-            .collect();
-        let dirs: Vec<(&str, &str)> = names
-            .iter()
-            .map(|(dir, server)| (dir.as_str(), server.as_str()))
-            .collect();
+        let names: Vec<(String, String)> =
+            (0..1000).map(|number| (format!("L.&APw-{number}"), format!("L/&APw-{number}"))).collect();
+        let dirs: Vec<(&str, &str)> = names.iter().map(|(dir, server)| (dir.as_str(), server.as_str())).collect();
         assert_eq!(steps(&dirs).0.len(), 1000);
     }
 

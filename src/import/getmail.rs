@@ -41,11 +41,7 @@ impl Reader<'_> {
         let user = text(self.retriever, "username");
         let server = text(self.retriever, "server");
         let generic = matches!(name, "" | "getmailrc");
-        let mut account = ImportedAccount::new(&if generic {
-            terms::name_of(user, server)
-        } else {
-            name.to_owned()
-        });
+        let mut account = ImportedAccount::new(&if generic { terms::name_of(user, server) } else { name.to_owned() });
         account.set("protocol", if imap { "imap" } else { "pop3" });
         account.set("host", server);
         let default_port = match (imap, ssl) {
@@ -61,67 +57,39 @@ impl Reader<'_> {
         account.set("tls", if ssl { "implicit" } else { "none" });
         account.set("user", user);
         if kind.contains("multidrop") || kind.contains("sdps") {
-            account.warn(
-                line,
-                "multidrop: all messages go to one Maildir, none is sorted by recipient",
-            );
+            account.warn(line, "multidrop: all messages go to one Maildir, none is sorted by recipient");
         }
         if kind.contains("brokenuidl") {
-            account.warn(
-                line,
-                "broken UIDLs: a digest of the header is used where the server has no unique ones",
-            );
+            account.warn(line, "broken UIDLs: a digest of the header is used where the server has no unique ones");
         }
         self.login(&mut account);
         self.trust(&mut account, ssl);
         let mailboxes = if imap { self.mailboxes(&mut account) } else { Vec::new() };
         self.destination(&mut account, imap);
         self.options(&mut account, imap);
-        for section in self
-            .ini
-            .sections
-            .iter()
-            .filter(|section| section.name.to_lowercase().starts_with("filter"))
-        {
+        for section in self.ini.sections.iter().filter(|section| section.name.to_lowercase().starts_with("filter")) {
             account.warn(
                 section.line,
-                format!(
-                    "[{}] has no counterpart: every message is delivered unfiltered",
-                    section.name
-                ),
+                format!("[{}] has no counterpart: every message is delivered unfiltered", section.name),
             );
         }
-        account.origin = Some(Origin::Getmail {
-            server: server.to_owned(),
-            port,
-            user: user.to_owned(),
-            mailboxes,
-        });
+        account.origin = Some(Origin::Getmail { server: server.to_owned(), port, user: user.to_owned(), mailboxes });
         Some(account)
     }
 
     fn login(&self, account: &mut ImportedAccount) {
-        for (key, mechanism) in [
-            ("use_apop", "apop"),
-            ("use_cram_md5", "cram-md5"),
-            ("use_xoauth2", "xoauth2"),
-        ] {
+        for (key, mechanism) in [("use_apop", "apop"), ("use_cram_md5", "cram-md5"), ("use_xoauth2", "xoauth2")] {
             if flag(self.retriever, key) == Some(true) {
                 account.set("auth", mechanism);
             }
         }
-        if let Some(entry) = self
-            .retriever
-            .entry("use_kerberos")
-            .filter(|entry| ini::boolean(&entry.value) == Some(true))
+        if let Some(entry) =
+            self.retriever.entry("use_kerberos").filter(|entry| ini::boolean(&entry.value) == Some(true))
         {
             account.warn(entry.line, "use_kerberos has no counterpart");
         }
         if let Some(entry) = self.retriever.entry("password_command") {
-            match python::literal(&entry.value)
-                .and_then(|literal| literal.texts())
-                .filter(|words| !words.is_empty())
-            {
+            match python::literal(&entry.value).and_then(|literal| literal.texts()).filter(|words| !words.is_empty()) {
                 Some(words) => account.set("password_command", words),
                 None => account.warn(entry.line, "password_command is no tuple of strings, not taken over"),
             }
@@ -129,20 +97,10 @@ impl Reader<'_> {
             account.password = Some(Password::new(entry.value.clone()));
         }
         terms::token_instead_of_password(account);
-        for section in ["retriever", "options"]
-            .iter()
-            .filter_map(|name| self.ini.section(name))
-        {
-            for entry in section
-                .entries
-                .iter()
-                .filter(|entry| entry.key.starts_with("use_netrc"))
-            {
+        for section in ["retriever", "options"].iter().filter_map(|name| self.ini.section(name)) {
+            for entry in section.entries.iter().filter(|entry| entry.key.starts_with("use_netrc")) {
                 if ini::boolean(&entry.value) == Some(true) {
-                    account.warn(
-                        entry.line,
-                        "netrc is not read: use password_command to print the password from it",
-                    );
+                    account.warn(entry.line, "netrc is not read: use password_command to print the password from it");
                 }
             }
         }
@@ -152,10 +110,7 @@ impl Reader<'_> {
         if let Some(entry) = self.retriever.entry("ca_certs") {
             terms::set_ca_file(account, &terms::braced_variables(&entry.value));
         } else if ssl && self.retriever.entry("ssl_fingerprints").is_none() {
-            account.warn(
-                self.retriever.line,
-                "getmail did not check the certificate (no ca_certs); mailferry does",
-            );
+            account.warn(self.retriever.line, "getmail did not check the certificate (no ca_certs); mailferry does");
         }
         if let Some(entry) = self.retriever.entry("ssl_fingerprints") {
             let list = python::literal(&entry.value)
@@ -186,18 +141,12 @@ impl Reader<'_> {
             }
             literal => match literal.and_then(|literal| literal.texts()) {
                 Some(names) => {
-                    account.set(
-                        "folders",
-                        names.iter().map(|name| terms::folder_name(name)).collect::<Vec<_>>(),
-                    );
+                    account.set("folders", names.iter().map(|name| terms::folder_name(name)).collect::<Vec<_>>());
                     names
                 }
                 None => {
                     account.set("folders", vec!["INBOX".to_owned()]);
-                    account.warn(
-                        entry.line,
-                        "mailboxes is no tuple of strings: only INBOX was taken over",
-                    );
+                    account.warn(entry.line, "mailboxes is no tuple of strings: only INBOX was taken over");
                     vec!["INBOX".to_owned()]
                 }
             },
@@ -217,23 +166,15 @@ impl Reader<'_> {
             }
             terms::set_inbox_path(account, path);
             if imap {
-                account.warn(
-                    section.line,
-                    "getmail put every mailbox into one Maildir; here each gets its own folder",
-                );
+                account.warn(section.line, "getmail put every mailbox into one Maildir; here each gets its own folder");
             }
         } else {
-            account.warn(
-                section.line,
-                format!("destination {kind} has no counterpart: set maildir and sort from there"),
-            );
+            account
+                .warn(section.line, format!("destination {kind} has no counterpart: set maildir and sort from there"));
         }
         for key in ["user", "group", "filemode"] {
             if let Some(entry) = section.entry(key) {
-                account.warn(
-                    entry.line,
-                    format!("{key} has no counterpart: run mailferry as the Maildir's owner"),
-                );
+                account.warn(entry.line, format!("{key} has no counterpart: run mailferry as the Maildir's owner"));
             }
         }
     }
@@ -241,10 +182,7 @@ impl Reader<'_> {
     fn options(&self, account: &mut ImportedAccount, imap: bool) {
         let empty = Section::default();
         let options = self.ini.section("options").unwrap_or(&empty);
-        let days = options
-            .entry("delete_after")
-            .and_then(|entry| entry.value.parse::<u32>().ok())
-            .unwrap_or(0);
+        let days = options.entry("delete_after").and_then(|entry| entry.value.parse::<u32>().ok()).unwrap_or(0);
         match (flag(options, "delete") == Some(true), days) {
             (true, _) => account.set("delete", true),
             (false, 0) => account.set("keep", true),
@@ -253,28 +191,17 @@ impl Reader<'_> {
         if imap {
             // getmail only ever fetched; "run" and "sync" must not begin to change the server.
             account.set("mode", "archive");
-            account.warn(
-                0,
-                "\"mailferry fetch\" does what getmail did; \"run\" pulls into the Maildir and never deletes",
-            );
+            account
+                .warn(0, "\"mailferry fetch\" does what getmail did; \"run\" pulls into the Maildir and never deletes");
         }
         if flag(options, "read_all") != Some(false) && flag(options, "delete") != Some(true) {
             let line = options.entry("read_all").map_or(0, |entry| entry.line);
-            account.warn(
-                line,
-                "read_all: mailferry fetches only what is new; \"mailferry fetch --all\" fetches all",
-            );
+            account.warn(line, "read_all: mailferry fetches only what is new; \"mailferry fetch --all\" fetches all");
         }
-        if let Some(limit) = options
-            .entry("max_message_size")
-            .and_then(|entry| terms::size(&entry.value))
-        {
+        if let Some(limit) = options.entry("max_message_size").and_then(|entry| terms::size(&entry.value)) {
             terms::set_max_size(account, limit);
         }
-        let timeout = self
-            .retriever
-            .entry("timeout")
-            .and_then(|entry| entry.value.parse::<u32>().ok());
+        let timeout = self.retriever.entry("timeout").and_then(|entry| entry.value.parse::<u32>().ok());
         if let Some(seconds @ 1..) = timeout {
             account.set("timeout", format!("{seconds}s"));
         }
@@ -344,12 +271,7 @@ mod tests {
         assert_eq!(account.get("delete"), None);
         assert_eq!(account.text("max_size"), Some("2000000"));
         assert_eq!(account.password.as_ref().map(Password::reveal), Some("mail%pass"));
-        assert!(
-            imported
-                .warnings
-                .iter()
-                .any(|warning| warning.text.contains("[filter-1]"))
-        );
+        assert!(imported.warnings.iter().any(|warning| warning.text.contains("[filter-1]")));
     }
 
     #[test]
@@ -364,21 +286,13 @@ mod tests {
         let folders = vec!["INBOX".to_owned(), "INBOX/spam".to_owned(), "lists.users".to_owned()];
         assert_eq!(account.get("folders"), Some(&Value::List(folders)));
         assert_eq!(account.get("keep"), Some(&Value::Bool(true)));
-        assert!(
-            imported
-                .warnings
-                .iter()
-                .any(|warning| warning.text.contains("read_all"))
-        );
+        assert!(imported.warnings.iter().any(|warning| warning.text.contains("read_all")));
     }
 
     #[test]
     fn state_file_names() {
         assert_eq!(oldmail_name("h", 110, "a:b", None), "oldmail-h-110-a-b");
-        assert_eq!(
-            oldmail_name("h", 143, "u", Some("Lists/rust")),
-            "oldmail-h-143-u-Lists.rust"
-        );
+        assert_eq!(oldmail_name("h", 143, "u", Some("Lists/rust")), "oldmail-h-143-u-Lists.rust");
     }
 
     proptest! {

@@ -66,16 +66,11 @@ impl Ini {
                 break;
             }
         }
-        Some(Entry {
-            value: value.replace("%%", "%"),
-            ..entry.clone()
-        })
+        Some(Entry { value: value.replace("%%", "%"), ..entry.clone() })
     }
 
     fn raw<'a>(&'a self, section: &'a Section, key: &str) -> Option<&'a Entry> {
-        section
-            .entry(key)
-            .or_else(|| self.section("DEFAULT").and_then(|default| default.entry(key)))
+        section.entry(key).or_else(|| self.section("DEFAULT").and_then(|default| default.entry(key)))
     }
 
     fn replace_once(&self, section: &Section, value: &str) -> (String, bool) {
@@ -131,38 +126,23 @@ pub fn parse(text: &str) -> Ini {
         open = false;
         if let Some((name, _)) = trimmed.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             if !names.insert(name.to_owned()) {
-                ini.problems.push(Warning::new(
-                    number,
-                    format!("section [{name}] stands twice; the first counts"),
-                ));
+                ini.problems.push(Warning::new(number, format!("section [{name}] stands twice; the first counts")));
             }
-            ini.sections.push(Section {
-                name: name.to_owned(),
-                line: number,
-                entries: Vec::new(),
-            });
+            ini.sections.push(Section { name: name.to_owned(), line: number, entries: Vec::new() });
             continue;
         }
         let Some(section) = ini.sections.last_mut() else {
-            ini.problems
-                .push(Warning::new(number, "stands before the first [section], ignored"));
+            ini.problems.push(Warning::new(number, "stands before the first [section], ignored"));
             continue;
         };
         let Some(position) = trimmed.find(['=', ':']) else {
             // The text is not shown: it may be half of a secret.
-            ini.problems.push(Warning::new(
-                number,
-                "is neither a section nor \"key = value\", ignored",
-            ));
+            ini.problems.push(Warning::new(number, "is neither a section nor \"key = value\", ignored"));
             continue;
         };
         let (key, value) = trimmed.split_at(position);
         let value = value.get(1..).unwrap_or_default().trim().to_owned();
-        section.entries.push(Entry {
-            key: key.trim().to_lowercase(),
-            value,
-            line: number,
-        });
+        section.entries.push(Entry { key: key.trim().to_lowercase(), value, line: number });
         key_indent = indent;
         open = true;
     }
@@ -202,10 +182,7 @@ pass = a=b:c#d
         let ini = parse(SAMPLE);
         let general = ini.section("general").unwrap();
         assert_eq!(general.entry("accounts").unwrap().value, "Work,\nPlay");
-        assert_eq!(
-            ini.interpolated(general, "path").unwrap().value,
-            "/home/anna/x%y%(missing)s"
-        );
+        assert_eq!(ini.interpolated(general, "path").unwrap().value, "/home/anna/x%y%(missing)s");
         assert_eq!(general.entry("pass").unwrap().value, "a=b:c#d");
         assert_eq!(general.entry("pass").unwrap().line, 9);
         assert!(ini.problems.is_empty());

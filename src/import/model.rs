@@ -28,10 +28,7 @@ impl Warning {
     /// A warning about `line` (0: about the whole file).
     #[must_use]
     pub fn new(line: usize, text: impl AsRef<str>) -> Self {
-        Self {
-            line: (line > 0).then_some(line),
-            text: one_line(text.as_ref()),
-        }
+        Self { line: (line > 0).then_some(line), text: one_line(text.as_ref()) }
     }
 }
 
@@ -221,11 +218,7 @@ fn account_name(name: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+');
     let cleaned: String = name.chars().map(|c| if allowed(c) { c } else { '-' }).collect();
     let trimmed = cleaned.trim_matches(|c| c == '-' || c == '.');
-    if trimmed.is_empty() {
-        "account".to_owned()
-    } else {
-        trimmed.to_owned()
-    }
+    if trimmed.is_empty() { "account".to_owned() } else { trimmed.to_owned() }
 }
 
 #[cfg(test)]

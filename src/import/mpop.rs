@@ -87,9 +87,7 @@ fn read_blocks(text: &str, imported: &mut Imported) -> Vec<Block> {
         if trimmed.is_empty() || trimmed.starts_with('#') {
             continue;
         }
-        let (command, rest) = trimmed
-            .split_once(|c: char| c.is_ascii_whitespace())
-            .unwrap_or((trimmed, ""));
+        let (command, rest) = trimmed.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((trimmed, ""));
         let argument = unquote(rest.trim());
         match command {
             "defaults" => {
@@ -126,36 +124,19 @@ fn open_account(argument: &str, line: usize, blocks: &[Block], defaults: &Settin
     for base in bases.split(',').map(str::trim).filter(|base| !base.is_empty()) {
         match blocks.iter().find(|block| block.name == base) {
             Some(block) => settings.extend(block.settings.clone()),
-            None => imported.warn(
-                line,
-                format!("account {base:?} is not defined above, nothing inherited from it"),
-            ),
+            None => imported.warn(line, format!("account {base:?} is not defined above, nothing inherited from it")),
         }
     }
-    Block {
-        name: name.trim().to_owned(),
-        line,
-        settings,
-        own: 0,
-    }
+    Block { name: name.trim().to_owned(), line, settings, own: 0 }
 }
 
 fn unquote(argument: &str) -> String {
-    argument
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .unwrap_or(argument)
-        .to_owned()
+    argument.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(argument).to_owned()
 }
 
 fn account(block: &Block) -> ImportedAccount {
     let mut account = ImportedAccount::new(&block.name);
-    let get = |key: &str| {
-        block
-            .settings
-            .get(key)
-            .map(|setting| (setting.argument.as_str(), setting.line))
-    };
+    let get = |key: &str| block.settings.get(key).map(|setting| (setting.argument.as_str(), setting.line));
     let text = |key: &str| get(key).map_or("", |(argument, _)| argument);
     account.set("protocol", "pop3");
     if text("host").is_empty() {
@@ -192,11 +173,7 @@ fn account(block: &Block) -> ImportedAccount {
         account.set("timeout", format!("{seconds}s"));
     }
     unsupported(block, &mut account);
-    let uidls = if text("uidls_file").is_empty() {
-        "~/.mpop_uidls/%U_at_%H"
-    } else {
-        text("uidls_file")
-    };
+    let uidls = if text("uidls_file").is_empty() { "~/.mpop_uidls/%U_at_%H" } else { text("uidls_file") };
     account.origin = Some(Origin::Mpop {
         uidls_file: uidls.to_owned(),
         host: text("host").to_owned(),
@@ -206,10 +183,7 @@ fn account(block: &Block) -> ImportedAccount {
 }
 
 fn is_on(block: &Block, key: &str, default: bool) -> bool {
-    block
-        .settings
-        .get(key)
-        .map_or(default, |setting| matches!(setting.argument.as_str(), "" | "on"))
+    block.settings.get(key).map_or(default, |setting| matches!(setting.argument.as_str(), "" | "on"))
 }
 
 fn tls(block: &Block) -> &'static str {
@@ -226,11 +200,7 @@ fn trust(block: &Block, account: &mut ImportedAccount) {
         terms::set_ca_file(account, &terms::braced_variables(&file.argument));
     }
     if let Some(fingerprint) = get("tls_fingerprint") {
-        terms::set_fingerprint(
-            account,
-            fingerprint.line,
-            std::iter::once(fingerprint.argument.as_str()),
-        );
+        terms::set_fingerprint(account, fingerprint.line, std::iter::once(fingerprint.argument.as_str()));
     }
     if let Some(certificate) = get("tls_cert_file") {
         terms::warn_client_certificate(account, certificate.line, &certificate.argument);
@@ -245,17 +215,12 @@ fn trust(block: &Block, account: &mut ImportedAccount) {
 
 fn deliver(block: &Block, account: &mut ImportedAccount) {
     let Some(delivery) = block.settings.get("delivery") else {
-        account.warn(
-            block.line,
-            "no delivery method: mail goes to the default ~/Mail/{account}",
-        );
+        account.warn(block.line, "no delivery method: mail goes to the default ~/Mail/{account}");
         return;
     };
     // The command line writes a comma, the file blanks.
-    let (kind, target) = delivery
-        .argument
-        .split_once(|c: char| c == ',' || c.is_whitespace())
-        .unwrap_or((&delivery.argument, ""));
+    let (kind, target) =
+        delivery.argument.split_once(|c: char| c == ',' || c.is_whitespace()).unwrap_or((&delivery.argument, ""));
     let target = unquote(target.trim());
     if kind == "maildir" && !target.is_empty() {
         terms::set_inbox_path(account, &target);
@@ -285,36 +250,19 @@ fn retention(block: &Block, account: &mut ImportedAccount) {
             }
         },
     }
-    if let Some(filter) = block
-        .settings
-        .get("filter")
-        .filter(|filter| !filter.argument.is_empty())
-    {
+    if let Some(filter) = block.settings.get("filter").filter(|filter| !filter.argument.is_empty()) {
         // What the filter skipped stayed on the server; without it everything would be fetched and then deleted there.
         account.unset("delete");
         account.unset("delete_after");
         account.set("keep", true);
-        account.warn(
-            filter.line,
-            "a filter has no counterpart: all messages are fetched, and all are kept on the server",
-        );
+        account
+            .warn(filter.line, "a filter has no counterpart: all messages are fetched, and all are kept on the server");
     }
-    if let Some(limit) = block
-        .settings
-        .get("skipsize")
-        .and_then(|setting| terms::size(&setting.argument))
-    {
+    if let Some(limit) = block.settings.get("skipsize").and_then(|setting| terms::size(&setting.argument)) {
         terms::set_max_size(account, limit);
     }
-    if let Some(kill) = block
-        .settings
-        .get("killsize")
-        .filter(|kill| !matches!(kill.argument.as_str(), "" | "off"))
-    {
-        account.warn(
-            kill.line,
-            "killsize is not taken over: nothing is deleted that was not fetched",
-        );
+    if let Some(kill) = block.settings.get("killsize").filter(|kill| !matches!(kill.argument.as_str(), "" | "off")) {
+        account.warn(kill.line, "killsize is not taken over: nothing is deleted that was not fetched");
     }
 }
 
@@ -331,9 +279,9 @@ fn unsupported(block: &Block, account: &mut ImportedAccount) {
             Some("only new messages are fetched; \"mailferry fetch --all\" fetches all".to_owned())
         }
         "eval" => Some("eval is not run: write its result into the configuration".to_owned()),
-        "proxy_host" | "proxy_port" | "socket" if !argument.is_empty() => Some(format!(
-            "{key} has no counterpart: tunnel can run a command that connects"
-        )),
+        "proxy_host" | "proxy_port" | "socket" if !argument.is_empty() => {
+            Some(format!("{key} has no counterpart: tunnel can run a command that connects"))
+        }
         "tls_crl_file" | "tls_priorities" | "tls_host_override" | "source_ip" | "ntlmdomain"
             if !argument.is_empty() =>
         {
@@ -366,10 +314,7 @@ mod tests {
         assert_eq!(second.text("host"), Some("pop.freemail.example"));
         assert_eq!(second.text("user"), Some("joey"));
         assert_eq!(second.text("tls"), Some("starttls"));
-        assert_eq!(
-            second.text("password_command"),
-            Some("gpg2 --no-tty -q -d ~/.mpop-password.gpg")
-        );
+        assert_eq!(second.text("password_command"), Some("gpg2 --no-tty -q -d ~/.mpop-password.gpg"));
         assert_eq!(second.text("maildir"), Some("~/Mail/incoming"));
         assert_eq!(second.get("delete"), Some(&Value::Bool(true)));
     }
@@ -391,10 +336,7 @@ mod tests {
         assert_eq!(account.text("delete_after"), Some("30d"));
         assert_eq!(account.password.as_ref().map(Password::reveal), Some("x"));
         assert!(imported.warnings.iter().any(|warning| warning.line == Some(6)));
-        assert_eq!(
-            parse("account a\nkeep 2y").accounts[0].get("keep"),
-            Some(&Value::Bool(true))
-        );
+        assert_eq!(parse("account a\nkeep 2y").accounts[0].get("keep"), Some(&Value::Bool(true)));
     }
 
     proptest! {

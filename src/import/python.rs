@@ -80,18 +80,13 @@ pub fn tokens(text: &str) -> Option<Vec<Token>> {
             }
             rest = tail;
         } else {
-            let end = rest
-                .find(|c: char| !(c.is_alphanumeric() || c == '_'))
-                .unwrap_or(rest.len());
+            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
             if end == 0 {
                 out.push(Token::Op(first));
                 rest = rest.get(first.len_utf8()..)?;
             } else {
                 let (word, tail) = rest.split_at(end);
-                out.push(
-                    word.parse()
-                        .map_or_else(|_| Token::Name(word.to_owned()), Token::Number),
-                );
+                out.push(word.parse().map_or_else(|_| Token::Name(word.to_owned()), Token::Number));
                 rest = tail;
             }
         }
@@ -114,11 +109,7 @@ fn string_start(text: &str) -> Option<(bool, &str)> {
 fn string(text: &str, raw: bool) -> Option<(String, &str)> {
     let quote = text.chars().next()?;
     let triple: String = std::iter::repeat_n(quote, 3).collect();
-    let end = if text.starts_with(&triple) {
-        triple
-    } else {
-        quote.to_string()
-    };
+    let end = if text.starts_with(&triple) { triple } else { quote.to_string() };
     let mut rest = text.get(end.len()..)?;
     let mut out = String::new();
     loop {
@@ -223,20 +214,14 @@ mod tests {
 
     #[test]
     fn tuples_lists_and_strings() {
-        assert_eq!(
-            texts(r#"("INBOX", 'a\'b', r"x\D*", )"#).unwrap(),
-            ["INBOX", "a'b", r"x\D*"]
-        );
+        assert_eq!(texts(r#"("INBOX", 'a\'b', r"x\D*", )"#).unwrap(), ["INBOX", "a'b", r"x\D*"]);
         assert_eq!(texts("('one',)").unwrap(), ["one"]);
         assert_eq!(texts("('one')").unwrap(), ["one"]);
         assert_eq!(texts("'a', 'b'").unwrap(), ["a", "b"]);
         assert_eq!(texts("()").unwrap(), [""; 0]);
         assert_eq!(texts("['a'\n 'b', u'\\xe4']").unwrap(), ["ab", "ä"]);
         assert_eq!(literal("ALL"), Some(Literal::Word("ALL".to_owned())));
-        assert_eq!(
-            literal("(99, 100,)"),
-            Some(Literal::List(vec![Literal::Number(99), Literal::Number(100)]))
-        );
+        assert_eq!(literal("(99, 100,)"), Some(Literal::List(vec![Literal::Number(99), Literal::Number(100)])));
     }
 
     #[test]

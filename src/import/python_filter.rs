@@ -24,21 +24,14 @@ struct Filter {
 
 impl Filter {
     fn only(include: Vec<String>) -> Self {
-        Self {
-            include: Some(include),
-            exclude: Vec::new(),
-        }
+        Self { include: Some(include), exclude: Vec::new() }
     }
 
     fn negated(self) -> Option<Self> {
         match self {
-            Self {
-                include: Some(include),
-                exclude,
-            } if exclude.is_empty() => Some(Self {
-                include: None,
-                exclude: include,
-            }),
+            Self { include: Some(include), exclude } if exclude.is_empty() => {
+                Some(Self { include: None, exclude: include })
+            }
             Self { include: None, exclude } => Some(Self::only(exclude)),
             Self { .. } => None,
         }
@@ -55,16 +48,9 @@ impl Filter {
 
     fn or(self, other: Self) -> Option<Self> {
         match (self, other) {
-            (
-                Self {
-                    include: Some(mut a),
-                    exclude: x,
-                },
-                Self {
-                    include: Some(b),
-                    exclude: y,
-                },
-            ) if x.is_empty() && y.is_empty() => {
+            (Self { include: Some(mut a), exclude: x }, Self { include: Some(b), exclude: y })
+                if x.is_empty() && y.is_empty() =>
+            {
                 a.extend(b);
                 Some(Self::only(a))
             }
@@ -78,10 +64,7 @@ fn condition(name: &str, tokens: &[Token], depth: usize) -> Option<Filter> {
     if depth > DEEPEST {
         return None;
     }
-    for (word, join) in [
-        ("or", Filter::or as fn(Filter, Filter) -> Option<Filter>),
-        ("and", Filter::and),
-    ] {
+    for (word, join) in [("or", Filter::or as fn(Filter, Filter) -> Option<Filter>), ("and", Filter::and)] {
         let parts = split_at_name(tokens, word);
         if parts.len() > 1 {
             let filters: Option<Vec<_>> = parts.iter().map(|part| condition(name, part, depth + 1)).collect();
@@ -104,10 +87,7 @@ fn condition(name: &str, tokens: &[Token], depth: usize) -> Option<Filter> {
 /// One test of the name.
 fn atom(name: &str, tokens: &[Token]) -> Option<Filter> {
     match tokens {
-        [word] if word.is_name("True") => Some(Filter {
-            include: None,
-            exclude: Vec::new(),
-        }),
+        [word] if word.is_name("True") => Some(Filter { include: None, exclude: Vec::new() }),
         [own, Token::Op('='), Token::Op('='), Token::Text(text)] if own.is_name(name) => {
             Some(Filter::only(vec![plain(text)?]))
         }
@@ -141,10 +121,7 @@ fn atom(name: &str, tokens: &[Token]) -> Option<Filter> {
                 "match" => true,
                 _ => return None,
             };
-            own.is_name(name)
-                .then(|| regex_names::globs(pattern, anchored))
-                .flatten()
-                .map(Filter::only)
+            own.is_name(name).then(|| regex_names::globs(pattern, anchored)).flatten().map(Filter::only)
         }
         _ => None,
     }
@@ -178,27 +155,12 @@ mod tests {
     #[test]
     fn filters_of_the_manual() {
         filter("lambda f: f in ['INBOX', 'Sent']", &["INBOX", "Sent"]);
-        filter(
-            "lambda foldername: foldername not in ['Trash', 'Del']",
-            &["*", "!Trash", "!Del"],
-        );
-        filter(
-            "lambda f: not re.search('(^Trash$|Del)', f)",
-            &["*", "!Trash", "!*Del*"],
-        );
+        filter("lambda foldername: foldername not in ['Trash', 'Del']", &["*", "!Trash", "!Del"]);
+        filter("lambda f: not re.search('(^Trash$|Del)', f)", &["*", "!Trash", "!*Del*"]);
         filter("lambda f: re.search('Important', f)", &["*Important*"]);
-        filter(
-            "lambda f: f.startswith(('INBOX', 'Lists')) and not f == 'Lists/x'",
-            &["INBOX*", "Lists*", "!Lists/x"],
-        );
-        filter(
-            "lambda f: (f == 'a' or f.endswith('b')) and f != 'cb'",
-            &["a", "*b", "!cb"],
-        );
-        filter(
-            "lambda f:\n re.match(r'\\[Gmail\\]/(All Mail|Sent)$', f)",
-            &["[Gmail]/All Mail", "[Gmail]/Sent"],
-        );
+        filter("lambda f: f.startswith(('INBOX', 'Lists')) and not f == 'Lists/x'", &["INBOX*", "Lists*", "!Lists/x"]);
+        filter("lambda f: (f == 'a' or f.endswith('b')) and f != 'cb'", &["a", "*b", "!cb"]);
+        filter("lambda f:\n re.match(r'\\[Gmail\\]/(All Mail|Sent)$', f)", &["[Gmail]/All Mail", "[Gmail]/Sent"]);
         filter("lambda f: True", &["*"]);
     }
 

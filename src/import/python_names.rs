@@ -30,10 +30,7 @@ impl NameTrans {
     pub fn apply(&self, name: &str) -> String {
         self.0.iter().fold(name.to_owned(), |name, step| match step {
             Step::Substitute { pattern, with } => pattern.replace_all(&name, with),
-            Step::Map(pairs) => pairs
-                .iter()
-                .find(|(from, _)| *from == name)
-                .map_or(name, |(_, to)| to.clone()),
+            Step::Map(pairs) => pairs.iter().find(|(from, _)| *from == name).map_or(name, |(_, to)| to.clone()),
         })
     }
 }
@@ -73,10 +70,7 @@ fn translation(name: &str, tokens: &[Token], steps: &mut Vec<Step>, depth: usize
         if with.contains('\\') {
             return None;
         }
-        steps.push(Step::Substitute {
-            pattern: regex_names::simple(pattern)?,
-            with: with.clone(),
-        });
+        steps.push(Step::Substitute { pattern: regex_names::simple(pattern)?, with: with.clone() });
         return Some(());
     }
     if let [Token::Op('{'), ..] = tokens {
@@ -105,14 +99,7 @@ fn replace_call(name: &str, tokens: &[Token], steps: &mut Vec<Step>, depth: usiz
         return None;
     }
     translation(name, inner, steps, depth + 1)?;
-    steps.push(Step::Substitute {
-        pattern: Simple {
-            text: from.clone(),
-            start: false,
-            end: false,
-        },
-        with: to.clone(),
-    });
+    steps.push(Step::Substitute { pattern: Simple { text: from.clone(), start: false, end: false }, with: to.clone() });
     Some(())
 }
 

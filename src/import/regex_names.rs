@@ -26,12 +26,12 @@ impl Simple {
                     name.to_owned()
                 }
             }
-            (true, false) => name
-                .strip_prefix(self.text.as_str())
-                .map_or_else(|| name.to_owned(), |rest| format!("{with}{rest}")),
-            (false, true) => name
-                .strip_suffix(self.text.as_str())
-                .map_or_else(|| name.to_owned(), |rest| format!("{rest}{with}")),
+            (true, false) => {
+                name.strip_prefix(self.text.as_str()).map_or_else(|| name.to_owned(), |rest| format!("{with}{rest}"))
+            }
+            (false, true) => {
+                name.strip_suffix(self.text.as_str()).map_or_else(|| name.to_owned(), |rest| format!("{rest}{with}"))
+            }
             (false, false) if self.text.is_empty() => name.to_owned(),
             (false, false) => name.replace(self.text.as_str(), with),
         }
@@ -170,9 +170,7 @@ fn alternatives(chars: &[char], depth: usize) -> Option<(Vec<Vec<Piece>>, &[char
 }
 
 fn product(left: &[Vec<Piece>], right: &[Vec<Piece>]) -> Vec<Vec<Piece>> {
-    left.iter()
-        .flat_map(|start| right.iter().map(|end| [start.as_slice(), end.as_slice()].concat()))
-        .collect()
+    left.iter().flat_map(|start| right.iter().map(|end| [start.as_slice(), end.as_slice()].concat())).collect()
 }
 
 #[cfg(test)]

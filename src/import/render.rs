@@ -12,11 +12,7 @@ use super::model::{Imported, ImportedAccount, Value, one_line};
 #[must_use]
 pub fn render(imported: &Imported, with_passwords: bool) -> String {
     let mut out = String::new();
-    for warning in imported
-        .warnings
-        .iter()
-        .filter(|warning| !belongs_to_account(imported, warning))
-    {
+    for warning in imported.warnings.iter().filter(|warning| !belongs_to_account(imported, warning)) {
         comment(&mut out, &format!("Not taken over: {warning}"));
     }
     for account in &imported.accounts {
@@ -27,10 +23,7 @@ pub fn render(imported: &Imported, with_passwords: bool) -> String {
         if account.enabled {
             out.push_str(&table);
         } else {
-            comment(
-                &mut out,
-                "Left out of every run by the other tool; remove the leading \"# \" to use it:",
-            );
+            comment(&mut out, "Left out of every run by the other tool; remove the leading \"# \" to use it:");
             for line in table.lines() {
                 let _ = writeln!(out, "# {line}");
             }
@@ -58,10 +51,7 @@ fn account_table(account: &ImportedAccount, with_passwords: bool) -> String {
             let _ = writeln!(out, "password = {}", toml_value(&Value::from(password.reveal())));
         }
         Some(_) => {
-            comment(
-                &mut out,
-                "The password was left out: use password_command, password_file or password_keyring,",
-            );
+            comment(&mut out, "The password was left out: use password_command, password_file or password_keyring,");
             comment(&mut out, "or import with --with-passwords.");
         }
         None => {}
@@ -141,10 +131,7 @@ mod tests {
         imported.add(work);
         let table = load(&render(&imported, false));
         assert_eq!(table["accounts"]["work"]["folders"][1].as_str(), Some("!a\"b"));
-        assert_eq!(
-            table["accounts"]["work"]["oauth2"]["token_command"].as_str(),
-            Some("t o")
-        );
+        assert_eq!(table["accounts"]["work"]["oauth2"]["token_command"].as_str(), Some("t o"));
         assert_eq!(table["accounts"]["work"]["connections"].as_integer(), Some(3));
     }
 

@@ -84,17 +84,13 @@ pub fn token_instead_of_password(account: &mut ImportedAccount) {
 pub fn set_fingerprint<'a>(account: &mut ImportedAccount, line: usize, fingerprints: impl Iterator<Item = &'a str>) {
     let mut taken = false;
     for fingerprint in fingerprints.map(str::trim).filter(|text| !text.is_empty()) {
-        let hex: String = fingerprint
-            .chars()
-            .filter(|c| !matches!(c, ':' | ' '))
-            .collect::<String>()
-            .to_ascii_lowercase();
+        let hex: String =
+            fingerprint.chars().filter(|c| !matches!(c, ':' | ' ')).collect::<String>().to_ascii_lowercase();
         let valid = hex.chars().all(|c| c.is_ascii_hexdigit());
         match (valid, hex.len()) {
-            (true, 64) if taken => account.warn(
-                line,
-                "only one certificate fingerprint can be pinned; the first was taken",
-            ),
+            (true, 64) if taken => {
+                account.warn(line, "only one certificate fingerprint can be pinned; the first was taken")
+            }
             (true, 64) => {
                 account.set("tls_fingerprint", format!("sha256:{hex}"));
                 taken = true;
@@ -155,11 +151,7 @@ pub fn size(text: &str) -> Option<u64> {
 /// A path that ends in `/INBOX` is the INBOX of a nested root; any other is the root of a Maildir++.
 pub fn set_inbox_path(account: &mut ImportedAccount, path: &str) {
     let path = braced_variables(path);
-    let trimmed = if path.trim_matches('/').is_empty() {
-        "/"
-    } else {
-        path.trim_end_matches('/')
-    };
+    let trimmed = if path.trim_matches('/').is_empty() { "/" } else { path.trim_end_matches('/') };
     match trimmed.strip_suffix("/INBOX") {
         Some(root) if !root.is_empty() => account.set("maildir", root),
         _ => {
@@ -175,9 +167,7 @@ pub fn braced_variables(path: &str) -> String {
     let (mut out, mut rest) = (String::new(), path);
     while let Some((before, after)) = rest.split_once('$') {
         out.push_str(before);
-        let length = after
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-            .unwrap_or(after.len());
+        let length = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
         let (name, tail) = after.split_at(length);
         if name.is_empty() {
             out.push('$');
@@ -196,11 +186,7 @@ pub fn braced_variables(path: &str) -> String {
 /// The tools that name folders as the server does leave `INBOX.x` behind on servers whose separator is a dot.
 #[must_use]
 pub fn folder_name(name: &str) -> String {
-    if name.starts_with("INBOX.") && !name.contains('/') {
-        name.replace('.', "/")
-    } else {
-        name.to_owned()
-    }
+    if name.starts_with("INBOX.") && !name.contains('/') { name.replace('.', "/") } else { name.to_owned() }
 }
 
 /// The account's `host` without a port or a default name for an account without one.
@@ -222,21 +208,15 @@ mod tests {
         let mut account = ImportedAccount::new("a");
         let sha256 = "AB:".repeat(31) + "CD";
         set_fingerprint(&mut account, 1, [sha256.as_str(), &"0".repeat(40)].into_iter());
-        assert_eq!(
-            account.text("tls_fingerprint"),
-            Some(format!("sha256:{}cd", "ab".repeat(31)).as_str())
-        );
+        assert_eq!(account.text("tls_fingerprint"), Some(format!("sha256:{}cd", "ab".repeat(31)).as_str()));
         assert_eq!(account.notes.len(), 1);
     }
 
     #[test]
     fn sizes_keep_their_value() {
-        for (text, bytes, ours) in [
-            ("200k", 204_800, "200K"),
-            ("2MB", 2 << 20, "2M"),
-            ("1025", 1025, "1025"),
-            ("1g", 1 << 30, "1G"),
-        ] {
+        for (text, bytes, ours) in
+            [("200k", 204_800, "200K"), ("2MB", 2 << 20, "2M"), ("1025", 1025, "1025"), ("1g", 1 << 30, "1G")]
+        {
             let mut account = ImportedAccount::new("a");
             assert_eq!(size(text), Some(bytes));
             set_max_size(&mut account, bytes);
@@ -251,15 +231,9 @@ mod tests {
     fn inbox_paths() {
         let mut account = ImportedAccount::new("a");
         set_inbox_path(&mut account, "$HOME/Mail/work/INBOX/");
-        assert_eq!(
-            (account.text("maildir"), account.text("layout")),
-            (Some("${HOME}/Mail/work"), None)
-        );
+        assert_eq!((account.text("maildir"), account.text("layout")), (Some("${HOME}/Mail/work"), None));
         set_inbox_path(&mut account, "~/Maildir/");
-        assert_eq!(
-            (account.text("maildir"), account.text("layout")),
-            (Some("~/Maildir"), Some("maildir++"))
-        );
+        assert_eq!((account.text("maildir"), account.text("layout")), (Some("~/Maildir"), Some("maildir++")));
     }
 
     #[test]

@@ -30,9 +30,7 @@ impl Opts {
     /// The first argument of `key`, or nothing.
     #[must_use]
     pub fn text(&self, key: &str) -> &str {
-        self.get(key)
-            .and_then(|opt| opt.args.first())
-            .map_or("", String::as_str)
+        self.get(key).and_then(|opt| opt.args.first()).map_or("", String::as_str)
     }
 
     /// Whether the flag `key` is set; `None` if it does not stand here.
@@ -180,13 +178,7 @@ const NOISE: [&str; 8] = ["and", "with", "has", "wants", "options", "there", "he
 pub fn parse(text: &str) -> Config {
     let mut config = Config::default();
     let tokens = tokens(text, &mut config.problems);
-    Parser {
-        tokens: &tokens,
-        position: 0,
-        config,
-        current: None,
-    }
-    .run()
+    Parser { tokens: &tokens, position: 0, config, current: None }.run()
 }
 
 struct Parser<'a> {
@@ -202,28 +194,16 @@ impl Parser<'_> {
             let Token::Word { text, quoted, line } = token else {
                 continue;
             };
-            let word = if quoted {
-                String::new()
-            } else {
-                text.to_ascii_lowercase()
-            };
+            let word = if quoted { String::new() } else { text.to_ascii_lowercase() };
             match word.as_str() {
                 "poll" | "server" | "skip" => {
                     self.close();
                     let name = self.string().unwrap_or_default();
-                    self.current = Some(Entry {
-                        skip: word == "skip",
-                        name,
-                        line,
-                        ..Entry::default()
-                    });
+                    self.current = Some(Entry { skip: word == "skip", name, line, ..Entry::default() });
                 }
                 "defaults" => {
                     self.close();
-                    self.current = Some(Entry {
-                        line,
-                        ..Entry::default()
-                    });
+                    self.current = Some(Entry { line, ..Entry::default() });
                 }
                 "set" => self.global(false, line),
                 "no" => self.negated(line),
@@ -236,10 +216,10 @@ impl Parser<'_> {
                     match option(name, OPTIONS) {
                         Some((key, arity)) => self.option(key, arity, no, line),
                         // The word is not shown: it may be a password out of place.
-                        None => self.config.problems.push(Warning::new(
-                            line,
-                            "a word that fetchmail does not know stands here, ignored",
-                        )),
+                        None => self
+                            .config
+                            .problems
+                            .push(Warning::new(line, "a word that fetchmail does not know stands here, ignored")),
                     }
                 }
             }
@@ -304,10 +284,7 @@ impl Parser<'_> {
     }
 
     fn negated(&mut self, line: usize) {
-        let Some(Token::Word {
-            text, quoted: false, ..
-        }) = self.tokens.get(self.position)
-        else {
+        let Some(Token::Word { text, quoted: false, .. }) = self.tokens.get(self.position) else {
             return;
         };
         if let Some((key, arity)) = option(&text.to_ascii_lowercase(), OPTIONS) {
@@ -329,17 +306,12 @@ impl Parser<'_> {
         };
         match option(name, GLOBALS) {
             Some((key, arity)) => {
-                let args = if arity == Arity::One {
-                    self.string().into_iter().collect()
-                } else {
-                    Vec::new()
-                };
+                let args = if arity == Arity::One { self.string().into_iter().collect() } else { Vec::new() };
                 self.config.set.0.push(Opt { key, no, args, line });
             }
-            None => self.config.problems.push(Warning::new(
-                line,
-                "a global option that fetchmail does not know, ignored",
-            )),
+            None => {
+                self.config.problems.push(Warning::new(line, "a global option that fetchmail does not know, ignored"))
+            }
         }
     }
 
@@ -353,10 +325,7 @@ impl Parser<'_> {
         };
         let opt = Opt { key, no, args, line };
         let Some(entry) = &mut self.current else {
-            self.config.problems.push(Warning::new(
-                line,
-                format!("{key} stands before the first poll, ignored"),
-            ));
+            self.config.problems.push(Warning::new(line, format!("{key} stands before the first poll, ignored")));
             return;
         };
         if key == "user" {
@@ -376,19 +345,14 @@ impl Parser<'_> {
 }
 
 fn option(word: &str, table: &[(&'static str, &'static str, Arity)]) -> Option<(&'static str, Arity)> {
-    table
-        .iter()
-        .find(|(name, _, _)| *name == word)
-        .map(|(_, key, arity)| (*key, *arity))
+    table.iter().find(|(name, _, _)| *name == word).map(|(_, key, arity)| (*key, *arity))
 }
 
 fn is_keyword(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
     let known = |word: &str| option(word, OPTIONS).is_some();
     known(&lower)
-        || lower
-            .strip_prefix("no")
-            .is_some_and(|rest| rest.is_empty() || known(rest))
+        || lower.strip_prefix("no").is_some_and(|rest| rest.is_empty() || known(rest))
         || NOISE.contains(&lower.as_str())
         || matches!(lower.as_str(), "poll" | "server" | "skip" | "defaults" | "set")
 }
@@ -416,15 +380,10 @@ mod tests {
         assert_eq!(config.set.text("daemon"), "300");
         assert_eq!(config.set.flag("bouncemail"), Some(false));
         assert_eq!(config.entries.len(), 2);
-        let [first, second] = config.entries[0].users.as_slice() else {
-            panic!("{config:?}")
-        };
+        let [first, second] = config.entries[0].users.as_slice() else { panic!("{config:?}") };
         assert_eq!((first.text("user"), first.text("password")), ("keep", "ssl"));
         assert_eq!(first.get("is").unwrap().args, ["a", "b=c", "to"]);
-        assert_eq!(
-            (first.flag("keep"), first.flag("fetchall"), first.flag("ssl")),
-            (Some(false), Some(false), None)
-        );
+        assert_eq!((first.flag("keep"), first.flag("fetchall"), first.flag("ssl")), (Some(false), Some(false), None));
         assert_eq!(second.text("user"), "two");
         assert!(config.entries[1].skip);
         assert_eq!(config.defaults.unwrap().server.text("protocol"), "pop3");

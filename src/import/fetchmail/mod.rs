@@ -13,24 +13,11 @@ use super::terms;
 #[must_use]
 pub fn parse(text: &str) -> Imported {
     let config = grammar::parse(text);
-    let mut imported = Imported {
-        accounts: Vec::new(),
-        warnings: config.problems.clone(),
-    };
+    let mut imported = Imported { accounts: Vec::new(), warnings: config.problems.clone() };
     for entry in &config.entries {
-        let users = if entry.users.is_empty() {
-            vec![Opts::default()]
-        } else {
-            entry.users.clone()
-        };
+        let users = if entry.users.is_empty() { vec![Opts::default()] } else { entry.users.clone() };
         for user in &users {
-            match (Reader {
-                config: &config,
-                entry,
-                user: &with_defaults(&config, entry, user),
-            })
-            .account()
-            {
+            match (Reader { config: &config, entry, user: &with_defaults(&config, entry, user) }).account() {
                 Ok(account) => imported.add(account),
                 Err(reason) => imported.warn(entry.line, reason),
             }
@@ -74,11 +61,7 @@ impl Reader<'_> {
         });
         account.enabled = !self.entry.skip;
         let imap = self.protocol(&mut account)?;
-        let host = if opts.text("via").is_empty() {
-            &self.entry.name
-        } else {
-            opts.text("via")
-        };
+        let host = if opts.text("via").is_empty() { &self.entry.name } else { opts.text("via") };
         account.set("host", host);
         let ssl = opts.flag("ssl") == Some(true);
         match opts.text("port") {
@@ -98,25 +81,15 @@ impl Reader<'_> {
         self.trust(&mut account);
         self.tunnel(&mut account, host, ssl);
         if imap {
-            let folders = opts
-                .get("folder")
-                .map_or_else(|| vec!["INBOX".to_owned()], |opt| opt.args.clone());
-            account.set(
-                "folders",
-                folders
-                    .iter()
-                    .map(|folder| terms::folder_name(folder))
-                    .collect::<Vec<_>>(),
-            );
+            let folders = opts.get("folder").map_or_else(|| vec!["INBOX".to_owned()], |opt| opt.args.clone());
+            account.set("folders", folders.iter().map(|folder| terms::folder_name(folder)).collect::<Vec<_>>());
         }
         self.deliver(&mut account);
         self.retention(&mut account, imap);
         self.timing(&mut account);
         self.unsupported(&mut account);
         account.origin = Some(Origin::Fetchmail {
-            id_file: Some(self.config.set.text("idfile"))
-                .filter(|file| !file.is_empty())
-                .map(str::to_owned),
+            id_file: Some(self.config.set.text("idfile")).filter(|file| !file.is_empty()).map(str::to_owned),
             host: host.to_owned(),
             user: name.to_owned(),
         });
@@ -138,10 +111,7 @@ impl Reader<'_> {
                 true
             }
             other => {
-                return Err(format!(
-                    "{}: protocol {other} has no counterpart, nothing imported",
-                    self.entry.name
-                ));
+                return Err(format!("{}: protocol {other} has no counterpart, nothing imported", self.entry.name));
             }
         };
         account.set("protocol", if imap { "imap" } else { "pop3" });
@@ -150,10 +120,7 @@ impl Reader<'_> {
 
     /// Without `ssl` fetchmail upgrades, unless `sslproto ''` forbids it.
     fn tls(&self, ssl: bool) -> &'static str {
-        let forbidden = self
-            .user
-            .get("sslproto")
-            .is_some_and(|opt| opt.args.first().is_none_or(String::is_empty));
+        let forbidden = self.user.get("sslproto").is_some_and(|opt| opt.args.first().is_none_or(String::is_empty));
         match (ssl, forbidden) {
             (true, _) => "implicit",
             (false, true) => "none",
@@ -180,22 +147,15 @@ impl Reader<'_> {
                 }],
             );
         }
-        if let Some(password) = self
-            .user
-            .get("password")
-            .and_then(|opt| opt.args.first())
-            .filter(|text| !text.is_empty())
+        if let Some(password) =
+            self.user.get("password").and_then(|opt| opt.args.first()).filter(|text| !text.is_empty())
         {
             account.password = Some(Password::new(password.clone()));
         }
     }
 
     fn trust(&self, account: &mut ImportedAccount) {
-        let set = |key: &str| {
-            self.user
-                .get(key)
-                .filter(|opt| opt.args.first().is_some_and(|arg| !arg.is_empty()))
-        };
+        let set = |key: &str| self.user.get(key).filter(|opt| opt.args.first().is_some_and(|arg| !arg.is_empty()));
         if set("sslcertfile").is_some() {
             terms::set_ca_file(account, self.user.text("sslcertfile"));
         }
@@ -206,17 +166,12 @@ impl Reader<'_> {
             terms::set_fingerprint(account, opt.line, std::iter::once(self.user.text("sslfingerprint")));
         }
         if let Some(opt) = self.user.get("sslcertck").filter(|opt| opt.no) {
-            account.warn(
-                opt.line,
-                "no sslcertck: mailferry always checks certificates; pin yours with tls_fingerprint",
-            );
+            account
+                .warn(opt.line, "no sslcertck: mailferry always checks certificates; pin yours with tls_fingerprint");
         }
         for key in ["sslcertpath", "sslcommonname"] {
             if let Some(opt) = set(key) {
-                account.warn(
-                    opt.line,
-                    format!("{key} has no counterpart: use ca_file or tls_fingerprint"),
-                );
+                account.warn(opt.line, format!("{key} has no counterpart: use ca_file or tls_fingerprint"));
             }
         }
     }
@@ -232,10 +187,7 @@ impl Reader<'_> {
                 },
                 port => port,
             };
-            account.set(
-                "tunnel",
-                self.user.text("plugin").replace("%h", host).replace("%p", port),
-            );
+            account.set("tunnel", self.user.text("plugin").replace("%h", host).replace("%p", port));
             account.warn(plugin.line, "plugin became tunnel: test it with \"mailferry check\"");
         }
     }
@@ -254,10 +206,7 @@ impl Reader<'_> {
             }
             None => {
                 let line = self.user.get("mda").map_or(0, |opt| opt.line);
-                account.warn(
-                    line,
-                    format!("mda {mda:?} has no counterpart: set maildir and sort from there"),
-                );
+                account.warn(line, format!("mda {mda:?} has no counterpart: set maildir and sort from there"));
             }
         }
         if let Some(names) = self
@@ -265,10 +214,8 @@ impl Reader<'_> {
             .get("is")
             .filter(|opt| opt.args.len() > 1 || opt.args.iter().any(|arg| arg == "*" || arg.contains('=')))
         {
-            account.warn(
-                names.line,
-                "several local users: all messages go to one Maildir, none is sorted by recipient",
-            );
+            account
+                .warn(names.line, "several local users: all messages go to one Maildir, none is sorted by recipient");
         }
     }
 
@@ -290,21 +237,11 @@ impl Reader<'_> {
         }
         for key in ["flush", "limitflush"] {
             if let Some(opt) = self.user.get(key).filter(|opt| !opt.no) {
-                account.warn(
-                    opt.line,
-                    format!("{key} is not taken over: nothing is deleted that was not fetched"),
-                );
+                account.warn(opt.line, format!("{key} is not taken over: nothing is deleted that was not fetched"));
             }
         }
-        if let Some(opt) = self
-            .user
-            .get("fetchall")
-            .filter(|opt| !opt.no && self.user.flag("keep") == Some(true))
-        {
-            account.warn(
-                opt.line,
-                "fetchall: mailferry fetches what it has not fetched before, read or not",
-            );
+        if let Some(opt) = self.user.get("fetchall").filter(|opt| !opt.no && self.user.flag("keep") == Some(true)) {
+            account.warn(opt.line, "fetchall: mailferry fetches what it has not fetched before, read or not");
         }
     }
 
@@ -320,23 +257,13 @@ impl Reader<'_> {
     }
 
     fn unsupported(&self, account: &mut ImportedAccount) {
-        if let Some(opt) = self
-            .user
-            .get("postconnect")
-            .filter(|opt| !opt.no && !opt.args.is_empty())
-        {
+        if let Some(opt) = self.user.get("postconnect").filter(|opt| !opt.no && !opt.args.is_empty()) {
             account.set("after", self.user.text("postconnect"));
-            account.warn(
-                opt.line,
-                "postconnect became after: it runs at the end of a run, failed or not",
-            );
+            account.warn(opt.line, "postconnect became after: it runs at the end of a run, failed or not");
         }
         let active = |opt: &&Opt| !opt.no;
         for (key, advice) in [
-            (
-                "preconnect",
-                "has no counterpart: run the command before mailferry, or use tunnel",
-            ),
+            ("preconnect", "has no counterpart: run the command before mailferry, or use tunnel"),
             ("plugout", "has no counterpart"),
             ("interface", "has no counterpart"),
             ("monitor", "has no counterpart"),
@@ -361,15 +288,10 @@ fn maildir_of(mda: &str) -> Option<&str> {
     let paths = || words.iter().skip(1).filter(|word| !word.starts_with('-')).copied();
     match program {
         "getmail_maildir" | "safecat" | "deliver_maildir" | "mdeliver" => {
-            paths()
-                .find(|path| path.contains('/'))
-                .map(|path| path.trim_matches(['"', '\'']))
-                .map(|path| {
-                    // safecat names tmp and new.
-                    path.strip_suffix("/tmp")
-                        .or_else(|| path.strip_suffix("/new"))
-                        .unwrap_or(path)
-                })
+            paths().find(|path| path.contains('/')).map(|path| path.trim_matches(['"', '\''])).map(|path| {
+                // safecat names tmp and new.
+                path.strip_suffix("/tmp").or_else(|| path.strip_suffix("/new")).unwrap_or(path)
+            })
         }
         _ => None,
     }

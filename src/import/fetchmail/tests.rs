@@ -14,10 +14,7 @@ fn sample() -> Imported {
 fn each_user_of_each_poll() {
     let imported = sample();
     let names: Vec<_> = imported.accounts.iter().map(|account| account.name.as_str()).collect();
-    assert_eq!(
-        names,
-        ["work-anna", "work-info@example.org", "provider", "old.example.net"]
-    );
+    assert_eq!(names, ["work-anna", "work-info@example.org", "provider", "old.example.net"]);
     let anna = &imported.accounts[0];
     assert_eq!(
         (anna.text("protocol"), anna.text("host"), anna.text("tls")),
@@ -25,10 +22,7 @@ fn each_user_of_each_poll() {
     );
     assert_eq!(anna.get("keep"), Some(&Value::Bool(true)));
     assert_eq!(anna.password.as_ref().map(Password::reveal), Some("it's \"secret\""));
-    assert_eq!(
-        (anna.text("maildir"), anna.text("layout")),
-        (Some("/home/anna/Maildir"), Some("maildir++"))
-    );
+    assert_eq!((anna.text("maildir"), anna.text("layout")), (Some("/home/anna/Maildir"), Some("maildir++")));
     assert_eq!(anna.text("poll_interval"), Some("300s"));
     assert_eq!(imported.accounts[1].get("delete"), Some(&Value::Bool(true)));
     assert_eq!(imported.accounts[1].text("max_size"), Some("1000000"));
@@ -42,10 +36,7 @@ fn imap_and_a_skipped_entry() {
         (provider.text("protocol"), provider.text("tls"), provider.text("mode")),
         (Some("imap"), Some("starttls"), Some("archive"))
     );
-    assert_eq!(
-        provider.get("folders"),
-        Some(&Value::List(vec!["INBOX".to_owned(), "Lists".to_owned()]))
-    );
+    assert_eq!(provider.get("folders"), Some(&Value::List(vec!["INBOX".to_owned(), "Lists".to_owned()])));
     assert!(!imported.accounts[3].enabled);
     assert_eq!(imported.accounts[3].text("tls"), Some("none"));
     let rendered = render(&imported, false);
@@ -57,13 +48,8 @@ fn imap_and_a_skipped_entry() {
 
 #[test]
 fn the_host_asked_stands_in_the_id_file() {
-    let Some(Origin::Fetchmail { id_file, host, user }) = sample().accounts[0].origin.clone() else {
-        panic!()
-    };
-    assert_eq!(
-        (id_file, host.as_str(), user.as_str()),
-        (None, "pop.example.org", "anna")
-    );
+    let Some(Origin::Fetchmail { id_file, host, user }) = sample().accounts[0].origin.clone() else { panic!() };
+    assert_eq!((id_file, host.as_str(), user.as_str()), (None, "pop.example.org", "anna"));
 }
 
 proptest! {

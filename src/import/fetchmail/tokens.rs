@@ -25,11 +25,7 @@ pub(super) fn tokens(text: &str, problems: &mut Vec<Warning>) -> Vec<Token> {
                 if !closed {
                     problems.push(Warning::new(start, "unclosed quote"));
                 }
-                out.push(Token::Word {
-                    text,
-                    quoted: true,
-                    line: start,
-                });
+                out.push(Token::Word { text, quoted: true, line: start });
             }
             _ if c.is_whitespace() || matches!(c, ',' | ';' | ':' | '\\') => {}
             _ => {
@@ -37,11 +33,7 @@ pub(super) fn tokens(text: &str, problems: &mut Vec<Warning>) -> Vec<Token> {
                 while let Some(c) = chars.next_if(|c| !c.is_whitespace() && !matches!(c, ',' | ';' | ':' | '=')) {
                     text.push(c);
                 }
-                out.push(Token::Word {
-                    text,
-                    quoted: false,
-                    line,
-                });
+                out.push(Token::Word { text, quoted: false, line });
             }
         }
     }

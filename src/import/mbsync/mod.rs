@@ -16,28 +16,20 @@ use super::terms;
 #[must_use]
 pub fn parse(text: &str) -> Imported {
     let (sections, problems) = syntax::parse(text);
-    let mut imported = Imported {
-        accounts: Vec::new(),
-        warnings: problems,
-    };
+    let mut imported = Imported { accounts: Vec::new(), warnings: problems };
     let config = Config { sections: &sections };
     let mut pairs: Vec<Pair<'_>> = Vec::new();
     for section in sections.iter().filter(|section| section.kind == Kind::Channel) {
         match config.channel(section) {
             Ok(channel) => match pairs.iter_mut().find(|pair| pair.joins(&channel)) {
                 Some(pair) => pair.channels.push(channel),
-                None => pairs.push(Pair {
-                    channels: vec![channel],
-                }),
+                None => pairs.push(Pair { channels: vec![channel] }),
             },
             Err(reason) => imported.warn(section.line, format!("channel {:?}: {reason}", section.name)),
         }
     }
     if pairs.is_empty() {
-        imported.warn(
-            0,
-            "no channel between an IMAP store and a Maildir store: nothing to import",
-        );
+        imported.warn(0, "no channel between an IMAP store and a Maildir store: nothing to import");
     }
     for pair in &pairs {
         if let Some(mut account) = config.account(pair) {
@@ -46,10 +38,7 @@ pub fn parse(text: &str) -> Imported {
         }
     }
     if sections.iter().any(|section| section.kind == Kind::Group) {
-        imported.warn(
-            0,
-            "groups have no counterpart: name the accounts, as in \"mailferry run a b\"",
-        );
+        imported.warn(0, "groups have no counterpart: name the accounts, as in \"mailferry run a b\"");
     }
     imported.sorted()
 }
@@ -90,17 +79,13 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn joins(&self, channel: &Channel<'_>) -> bool {
-        self.channels
-            .iter()
-            .any(|own| own.far == channel.far && own.near == channel.near)
+        self.channels.iter().any(|own| own.far == channel.far && own.near == channel.near)
     }
 }
 
 impl<'a> Config<'a> {
     fn find(&self, kind: Kind, name: &str) -> Option<&'a Section> {
-        self.sections
-            .iter()
-            .find(|section| section.kind == kind && section.name == name)
+        self.sections.iter().find(|section| section.kind == kind && section.name == name)
     }
 
     fn global(&self) -> Section {
@@ -117,10 +102,7 @@ impl<'a> Config<'a> {
         let far = side(&["far", "master"]).ok_or("has no Far store")?;
         let near = side(&["near", "slave"]).ok_or("has no Near store")?;
         let (far_imap, near_imap) = (self.find(Kind::ImapStore, &far.0), self.find(Kind::ImapStore, &near.0));
-        let (far_dir, near_dir) = (
-            self.find(Kind::MaildirStore, &far.0),
-            self.find(Kind::MaildirStore, &near.0),
-        );
+        let (far_dir, near_dir) = (self.find(Kind::MaildirStore, &far.0), self.find(Kind::MaildirStore, &near.0));
         let global = self.global();
         let patterns = patterns(section);
         match (far_imap, near_dir, near_imap, far_dir) {
@@ -150,11 +132,7 @@ impl<'a> Config<'a> {
 
     fn account(&self, pair: &Pair<'a>) -> Option<ImportedAccount> {
         let first = pair.channels.first()?;
-        let name = if pair.channels.len() == 1 {
-            &first.section.name
-        } else {
-            &first.far.name
-        };
+        let name = if pair.channels.len() == 1 { &first.section.name } else { &first.far.name };
         let mut account = ImportedAccount::new(name);
         let login = match first.far.get(&["account"]) {
             Some(setting) => self.find(Kind::ImapAccount, setting.arg()).unwrap_or(first.far),
@@ -163,11 +141,7 @@ impl<'a> Config<'a> {
         server::apply(&mut account, login);
         place::set_folders(&mut account, pair);
         place::set_maildir(&mut account, pair);
-        let policy = pair
-            .channels
-            .iter()
-            .map(|channel| channel.policy)
-            .reduce(Policy::joined)?;
+        let policy = pair.channels.iter().map(|channel| channel.policy).reduce(Policy::joined)?;
         if pair.channels.iter().any(|channel| channel.policy != policy) {
             account.warn(
                 first.section.line,
@@ -203,11 +177,7 @@ impl<'a> Config<'a> {
             }
         }
         // 0 is no limit: a message that one channel carried must not be skipped.
-        let limit = if sizes.contains(&0) {
-            0
-        } else {
-            sizes.into_iter().max().unwrap_or(0)
-        };
+        let limit = if sizes.contains(&0) { 0 } else { sizes.into_iter().max().unwrap_or(0) };
         terms::set_max_size(account, limit);
     }
 
@@ -222,9 +192,7 @@ impl<'a> Config<'a> {
                 far: (channel.far.name.clone(), channel.far_box.clone()),
                 near: (channel.near.name.clone(), channel.near_box.clone()),
                 patterns: channel.patterns.is_some(),
-                sync_state: own
-                    .or_else(|| global.get(&["syncstate"]))
-                    .map(|setting| setting.arg().to_owned()),
+                sync_state: own.or_else(|| global.get(&["syncstate"])).map(|setting| setting.arg().to_owned()),
                 own_sync_state: own.is_some(),
             }
         });
@@ -233,9 +201,7 @@ impl<'a> Config<'a> {
             inbox: inbox_of(store),
             sub_folders: sub_folders(store),
             far_path: slashes(far.text(&["path"]), far.text(&["pathdelimiter"])),
-            flatten: Some(store.text(&["flatten"]))
-                .filter(|text| !text.is_empty())
-                .map(str::to_owned),
+            flatten: Some(store.text(&["flatten"])).filter(|text| !text.is_empty()).map(str::to_owned),
             channels: channels.collect(),
             field_delimiter: first_char(global.text(&["fielddelimiter"])).unwrap_or(':'),
             info_delimiter: first_char(store.text(&["infodelimiter"])).unwrap_or(':'),
@@ -254,10 +220,8 @@ fn trash(account: &mut ImportedAccount, channel: &Channel<'_>) {
     if let Some(setting) = channel.near.get(&["trash"]).filter(|setting| !setting.arg().is_empty()) {
         account.set("on_remote_delete", "keep");
         account.unset("expunge");
-        account.warn(
-            setting.line,
-            "a local Trash has no counterpart: what the server deletes is kept (on_remote_delete)",
-        );
+        account
+            .warn(setting.line, "a local Trash has no counterpart: what the server deletes is kept (on_remote_delete)");
     }
     for section in [channel.far, channel.near] {
         if let Some(setting) = section.get(&["trashnewonly", "trashremotenew"]) {
@@ -286,11 +250,7 @@ fn inbox_if_empty(name: &str) -> &str {
 
 fn inbox_of(store: &Section) -> String {
     let inbox = store.text(&["inbox"]);
-    if inbox.is_empty() {
-        "~/Maildir".to_owned()
-    } else {
-        inbox.to_owned()
-    }
+    if inbox.is_empty() { "~/Maildir".to_owned() } else { inbox.to_owned() }
 }
 
 fn sub_folders(store: &Section) -> SubFolders {
@@ -312,10 +272,7 @@ fn slashes(path: &str, delimiter: &str) -> String {
 
 /// The patterns of all `Pattern` and `Patterns` lines.
 fn patterns(section: &Section) -> Option<Vec<String>> {
-    let lines = section
-        .settings
-        .iter()
-        .filter(|setting| matches!(setting.key.as_str(), "pattern" | "patterns"));
+    let lines = section.settings.iter().filter(|setting| matches!(setting.key.as_str(), "pattern" | "patterns"));
     let all: Vec<String> = lines.flat_map(|setting| setting.args.iter().cloned()).collect();
     (!all.is_empty()).then_some(all)
 }

@@ -11,23 +11,13 @@ pub(super) fn set_folders(account: &mut ImportedAccount, pair: &Pair<'_>) {
     for channel in &pair.channels {
         let store = slashes(channel.far.text(&["path"]), channel.far.text(&["pathdelimiter"]));
         let place = |name: &str| {
-            if name == "INBOX" {
-                name.to_owned()
-            } else {
-                format!("{store}{name}")
-            }
+            if name == "INBOX" { name.to_owned() } else { format!("{store}{name}") }
         };
         match &channel.patterns {
-            None => folders.push(place(if channel.far_box.is_empty() {
-                "INBOX"
-            } else {
-                &channel.far_box
-            })),
+            None => folders.push(place(if channel.far_box.is_empty() { "INBOX" } else { &channel.far_box })),
             Some(patterns) => {
                 for pattern in patterns {
-                    let (not, name) = pattern
-                        .strip_prefix('!')
-                        .map_or(("", pattern.as_str()), |name| ("!", name));
+                    let (not, name) = pattern.strip_prefix('!').map_or(("", pattern.as_str()), |name| ("!", name));
                     folders.push(format!("{not}{}", place(&format!("{}{name}", channel.far_box))));
                 }
             }
@@ -48,9 +38,8 @@ pub(super) fn set_folders(account: &mut ImportedAccount, pair: &Pair<'_>) {
     }
     // An exclusion of one channel must not hide what another channel names, so names stand last.
     if pair.channels.len() > 1 {
-        let (mut wide, exact): (Vec<_>, Vec<_>) = folders
-            .into_iter()
-            .partition(|folder| folder.contains(['*', '%']) || folder.starts_with('!'));
+        let (mut wide, exact): (Vec<_>, Vec<_>) =
+            folders.into_iter().partition(|folder| folder.contains(['*', '%']) || folder.starts_with('!'));
         wide.extend(exact);
         folders = wide;
     }
@@ -80,24 +69,15 @@ pub(super) fn set_maildir(account: &mut ImportedAccount, pair: &Pair<'_>) {
     } else if only_inbox {
         terms::set_inbox_path(account, &inbox);
     } else {
-        let common = pair
-            .channels
-            .iter()
-            .all(|channel| channel.patterns.is_some() && channel.near_box == first.near_box);
-        let prefix = if common && first.near_box.ends_with('/') {
-            first.near_box.as_str()
-        } else {
-            ""
-        };
+        let common =
+            pair.channels.iter().all(|channel| channel.patterns.is_some() && channel.near_box == first.near_box);
+        let prefix = if common && first.near_box.ends_with('/') { first.near_box.as_str() } else { "" };
         let root = format!("{path}{prefix}");
         if root.is_empty() {
             account.warn(store.line, "the Maildir store has no Path: set maildir");
         } else {
             if !root.ends_with('/') {
-                account.warn(
-                    store.line,
-                    "Path is a prefix of the folders' names: move the folders below the maildir",
-                );
+                account.warn(store.line, "Path is a prefix of the folders' names: move the folders below the maildir");
             }
             let root = root.trim_end_matches('/');
             account.set("maildir", if root.is_empty() { "/" } else { root });
@@ -110,10 +90,7 @@ pub(super) fn set_maildir(account: &mut ImportedAccount, pair: &Pair<'_>) {
         }
     }
     for (key, text) in [
-        (
-            "flatten",
-            "Flatten has no counterpart: folders get the server's names (import --state renames them)",
-        ),
+        ("flatten", "Flatten has no counterpart: folders get the server's names (import --state renames them)"),
         ("altmap", "AltMap is not read: messages are matched by content"),
         ("mapinbox", "MapInbox has no counterpart"),
     ] {

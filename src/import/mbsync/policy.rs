@@ -71,10 +71,7 @@ impl Policy {
     }
 
     fn swapped(self) -> Self {
-        let swap = |sides: Sides| Sides {
-            far: sides.near,
-            near: sides.far,
-        };
+        let swap = |sides: Sides| Sides { far: sides.near, near: sides.far };
         Self {
             pull: self.push,
             push: self.pull,
@@ -87,17 +84,11 @@ impl Policy {
     /// What deletes least of two channels that become one account, and creates most.
     #[must_use]
     pub fn joined(self, other: Self) -> Self {
-        let both = |a: Sides, b: Sides| Sides {
-            far: a.far && b.far,
-            near: a.near && b.near,
-        };
+        let both = |a: Sides, b: Sides| Sides { far: a.far && b.far, near: a.near && b.near };
         Self {
             pull: self.pull.and(other.pull),
             push: self.push.and(other.push),
-            create: Sides {
-                far: self.create.far || other.create.far,
-                near: self.create.near || other.create.near,
-            },
+            create: Sides { far: self.create.far || other.create.far, near: self.create.near || other.create.near },
             remove: both(self.remove, other.remove),
             expunge: both(self.expunge, other.expunge),
         }
@@ -108,10 +99,7 @@ impl Policy {
         self.set_direction(account, line);
         self.set_deletions(account, line);
         if self.create.far != self.create.near {
-            account.warn(
-                line,
-                "Create for one side only: mailferry carries new folders both ways",
-            );
+            account.warn(line, "Create for one side only: mailferry carries new folders both ways");
         }
         if !self.create.far && !self.create.near {
             account.set("create_folders", false);
@@ -119,20 +107,14 @@ impl Policy {
         if self.remove.far && self.remove.near {
             account.set("delete_folders", true);
         } else if self.remove != Sides::default() {
-            account.warn(
-                line,
-                "Remove for one side only is not taken over: removed folders are left alone",
-            );
+            account.warn(line, "Remove for one side only is not taken over: removed folders are left alone");
         }
     }
 
     fn set_direction(self, account: &mut ImportedAccount, line: usize) {
         let (pulls, pushes) = (self.pull != Carried::NONE, self.push != Carried::NONE);
         // A direction that does not carry new messages must not begin to: it is taken as the other one alone.
-        match (
-            pulls && self.pull.has(Carried::NEW),
-            pushes && self.push.has(Carried::NEW),
-        ) {
+        match (pulls && self.pull.has(Carried::NEW), pushes && self.push.has(Carried::NEW)) {
             (true, true) => {}
             (true, false) => {
                 account.set("direction", "pull");
@@ -149,18 +131,12 @@ impl Policy {
             (false, false) => {
                 account.set("direction", "pull");
                 account.set("on_remote_delete", "keep");
-                account.warn(
-                    line,
-                    "Sync carries no new messages: there is no counterpart, the account only pulls",
-                );
+                account.warn(line, "Sync carries no new messages: there is no counterpart, the account only pulls");
             }
         }
         for (carried, way) in [(self.pull, "pull"), (self.push, "push")] {
             if carried.has(Carried::NEW) && !carried.has(Carried::FLAGS) {
-                account.warn(
-                    line,
-                    format!("Sync does not {way} flags: mailferry always carries them"),
-                );
+                account.warn(line, format!("Sync does not {way} flags: mailferry always carries them"));
             }
         }
     }
@@ -191,17 +167,9 @@ impl Policy {
 
 /// `None`, `Far`, `Near`, `Both`, and their older words.
 fn sides(setting: &Setting) -> Sides {
-    let has = |words: &[&str]| {
-        setting
-            .args
-            .iter()
-            .any(|arg| words.iter().any(|word| arg.eq_ignore_ascii_case(word)))
-    };
+    let has = |words: &[&str]| setting.args.iter().any(|arg| words.iter().any(|word| arg.eq_ignore_ascii_case(word)));
     let both = has(&["both"]);
-    Sides {
-        far: both || has(&["far", "master", "remote"]),
-        near: both || has(&["near", "slave", "local"]),
-    }
+    Sides { far: both || has(&["far", "master", "remote"]), near: both || has(&["near", "slave", "local"]) }
 }
 
 /// The cells of `Sync`, pull and push: plain words choose rows and columns, compound words single cells.
@@ -234,11 +202,7 @@ fn cells(setting: &Setting) -> (Carried, Carried) {
         return (pulled, pushed);
     }
     let rows = if rows == Carried::NONE { Carried::FULL } else { rows };
-    let (pull, push) = if pull || push {
-        (pull, push)
-    } else {
-        (!compound, !compound)
-    };
+    let (pull, push) = if pull || push { (pull, push) } else { (!compound, !compound) };
     let plain = |chosen: bool| if chosen { rows } else { Carried::NONE };
     (pulled.with(plain(pull)), pushed.with(plain(push)))
 }
@@ -283,42 +247,22 @@ mod tests {
         expect("Expunge Near", &[("on_delete", "flag")]);
         expect("Expunge Slave", &[("on_delete", "flag")]);
         expect("Expunge Far", &[("on_delete", "expunge"), ("on_remote_delete", "keep")]);
-        expect(
-            "Expunge Both\nSync New ReNew Flags",
-            &[("on_delete", "ignore"), ("on_remote_delete", "keep")],
-        );
+        expect("Expunge Both\nSync New ReNew Flags", &[("on_delete", "ignore"), ("on_remote_delete", "keep")]);
     }
 
     #[test]
     fn directions() {
-        expect(
-            "Expunge Both\nSync Pull",
-            &[("direction", "pull"), ("on_delete", "ignore")],
-        );
+        expect("Expunge Both\nSync Pull", &[("direction", "pull"), ("on_delete", "ignore")]);
         expect(
             "Expunge Both\nSync Push",
-            &[
-                ("direction", "push"),
-                ("on_delete", "expunge"),
-                ("on_remote_delete", "keep"),
-            ],
+            &[("direction", "push"), ("on_delete", "expunge"), ("on_remote_delete", "keep")],
         );
-        expect(
-            "Expunge Both\nSync PullNew Push",
-            &[("on_delete", "expunge"), ("on_remote_delete", "keep")],
-        );
-        expect(
-            "Expunge Both\nSync Pull PushFlags",
-            &[("direction", "pull"), ("on_delete", "ignore")],
-        );
+        expect("Expunge Both\nSync PullNew Push", &[("on_delete", "expunge"), ("on_remote_delete", "keep")]);
+        expect("Expunge Both\nSync Pull PushFlags", &[("direction", "pull"), ("on_delete", "ignore")]);
         expect("Expunge Both\nSync All", &[("on_delete", "expunge")]);
         expect(
             "Expunge Both\nSync None",
-            &[
-                ("direction", "pull"),
-                ("on_delete", "ignore"),
-                ("on_remote_delete", "keep"),
-            ],
+            &[("direction", "pull"), ("on_delete", "ignore"), ("on_remote_delete", "keep")],
         );
     }
 

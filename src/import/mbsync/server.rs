@@ -23,10 +23,7 @@ pub fn apply(account: &mut ImportedAccount, section: &Section) {
     }
     login(account, section);
     trust(account, section);
-    if let Some(seconds @ 1..) = section
-        .get(&["timeout"])
-        .and_then(|setting| setting.arg().parse::<u32>().ok())
-    {
+    if let Some(seconds @ 1..) = section.get(&["timeout"]).and_then(|setting| setting.arg().parse::<u32>().ok()) {
         account.set("timeout", format!("{seconds}s"));
     }
     for key in ["cipherstring", "disableextension", "disableextensions"] {
@@ -82,27 +79,16 @@ fn login(account: &mut ImportedAccount, section: &Section) {
         account.set("user", user.arg());
     }
     if let Some(command) = section.get(&["usercmd"]) {
-        account.warn(
-            command.line,
-            format!(
-                "UserCmd has no counterpart: set user to what this prints: {}",
-                command.arg()
-            ),
-        );
+        account
+            .warn(command.line, format!("UserCmd has no counterpart: set user to what this prints: {}", command.arg()));
     }
     if let Some(command) = section.get(&["passcmd"]) {
         // The "+" only lets the command use the terminal.
-        account.set(
-            "password_command",
-            command.arg().strip_prefix('+').unwrap_or_else(|| command.arg()),
-        );
+        account.set("password_command", command.arg().strip_prefix('+').unwrap_or_else(|| command.arg()));
     } else if let Some(password) = section.get(&["pass"]).filter(|password| !password.arg().is_empty()) {
         account.password = Some(Password::new(password.arg().to_owned()));
     }
-    if let Some(setting) = section
-        .get(&["usekeychain"])
-        .filter(|setting| setting.boolean() == Some(true))
-    {
+    if let Some(setting) = section.get(&["usekeychain"]).filter(|setting| setting.boolean() == Some(true)) {
         account.warn(
             setting.line,
             "UseKeychain has no counterpart: use password_command (\"security find-internet-password …\")",
@@ -121,10 +107,7 @@ fn trust(account: &mut ImportedAccount, section: &Section) {
     if let Some(file) = section.get(&["certificatefile"]) {
         terms::set_ca_file(account, file.arg());
     }
-    if let Some(setting) = section
-        .get(&["systemcertificates"])
-        .filter(|setting| setting.boolean() == Some(false))
-    {
+    if let Some(setting) = section.get(&["systemcertificates"]).filter(|setting| setting.boolean() == Some(false)) {
         account.warn(
             setting.line,
             "SystemCertificates no: ca_file adds to the system's roots; tls_fingerprint trusts one certificate alone",

@@ -62,10 +62,7 @@ impl Section {
     /// The last setting called one of `keys` (lower case).
     #[must_use]
     pub fn get(&self, keys: &[&str]) -> Option<&Setting> {
-        self.settings
-            .iter()
-            .rev()
-            .find(|setting| keys.contains(&setting.key.as_str()))
+        self.settings.iter().rev().find(|setting| keys.contains(&setting.key.as_str()))
     }
 
     /// The first argument of `key`, or nothing.
@@ -78,12 +75,7 @@ impl Section {
 /// The sections of `text`, the global one first, and what is wrong with it.
 #[must_use]
 pub fn parse(text: &str) -> (Vec<Section>, Vec<Warning>) {
-    let mut sections = vec![Section {
-        kind: Kind::Global,
-        name: String::new(),
-        line: 1,
-        settings: Vec::new(),
-    }];
+    let mut sections = vec![Section { kind: Kind::Global, name: String::new(), line: 1, settings: Vec::new() }];
     let mut problems = Vec::new();
     // Index of the section that settings go to: 0 is the global one.
     let mut current = 0;
@@ -95,10 +87,7 @@ pub fn parse(text: &str) -> (Vec<Section>, Vec<Warning>) {
         }
         let (words, complete) = words(line);
         if !complete {
-            problems.push(Warning::new(
-                number,
-                "unclosed quote or escape; read up to the end of the line",
-            ));
+            problems.push(Warning::new(number, "unclosed quote or escape; read up to the end of the line"));
         }
         let Some((keyword, args)) = words.split_first() else {
             continue;
@@ -110,19 +99,10 @@ pub fn parse(text: &str) -> (Vec<Section>, Vec<Warning>) {
                 problems.push(Warning::new(number, "mbsync wants an empty line before a new section"));
             }
             let name = args.first().cloned().unwrap_or_default();
-            let mut section = Section {
-                kind,
-                name,
-                line: number,
-                settings: Vec::new(),
-            };
+            let mut section = Section { kind, name, line: number, settings: Vec::new() };
             if kind == Kind::Group && args.len() > 1 {
                 let channels = args.get(1..).unwrap_or_default().to_vec();
-                section.settings.push(Setting {
-                    key: "channels".to_owned(),
-                    args: channels,
-                    line: number,
-                });
+                section.settings.push(Setting { key: "channels".to_owned(), args: channels, line: number });
             }
             current = sections.len();
             sections.push(section);
@@ -135,11 +115,7 @@ pub fn parse(text: &str) -> (Vec<Section>, Vec<Warning>) {
             ));
         }
         if let Some(section) = sections.get_mut(current) {
-            section.settings.push(Setting {
-                key,
-                args: args.to_vec(),
-                line: number,
-            });
+            section.settings.push(Setting { key, args: args.to_vec(), line: number });
         }
     }
     (sections, problems)
@@ -198,14 +174,8 @@ mod tests {
 
     #[test]
     fn quotes_escapes_and_comments() {
-        assert_eq!(
-            words(r#"PassCmd "echo \"a b\" # c" # comment"#).0,
-            ["PassCmd", "echo \"a b\" # c"]
-        );
-        assert_eq!(
-            words(r#"Patterns * !"[Gmail]*" a\ b x#y"#).0,
-            ["Patterns", "*", "![Gmail]*", "a b", "x#y"]
-        );
+        assert_eq!(words(r#"PassCmd "echo \"a b\" # c" # comment"#).0, ["PassCmd", "echo \"a b\" # c"]);
+        assert_eq!(words(r#"Patterns * !"[Gmail]*" a\ b x#y"#).0, ["Patterns", "*", "![Gmail]*", "a b", "x#y"]);
         assert_eq!(words("Far \"\"").0, ["Far", ""]);
         assert!(!words("Pass \"open").1);
         assert!(!words("Pass open\\").1);
@@ -215,19 +185,8 @@ mod tests {
     fn an_empty_line_ends_a_section_and_a_comment_does_not() {
         let (sections, problems) =
             parse("Sync Pull\n\nChannel a\n# x\nExpunge Both\n \nCreate Both\nGroup g a b\nChannel c\nIMAPStore s\n");
-        let kinds: Vec<_> = sections
-            .iter()
-            .map(|section| (section.kind, section.settings.len()))
-            .collect();
-        assert_eq!(
-            kinds,
-            [
-                (Kind::Global, 2),
-                (Kind::Channel, 1),
-                (Kind::Group, 2),
-                (Kind::ImapStore, 0)
-            ]
-        );
+        let kinds: Vec<_> = sections.iter().map(|section| (section.kind, section.settings.len())).collect();
+        assert_eq!(kinds, [(Kind::Global, 2), (Kind::Channel, 1), (Kind::Group, 2), (Kind::ImapStore, 0)]);
         assert_eq!(problems.len(), 2);
     }
 

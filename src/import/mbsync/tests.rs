@@ -7,11 +7,7 @@ use crate::import::model::{Password, Value};
 use crate::import::render::render;
 
 fn find<'a>(imported: &'a Imported, name: &str) -> &'a ImportedAccount {
-    imported
-        .accounts
-        .iter()
-        .find(|account| account.name == name)
-        .unwrap_or_else(|| panic!("no {name}: {imported:?}"))
+    imported.accounts.iter().find(|account| account.name == name).unwrap_or_else(|| panic!("no {name}: {imported:?}"))
 }
 
 fn list(items: &[&str]) -> Option<Value> {
@@ -28,10 +24,7 @@ fn a_usual_account() {
     assert_eq!(work.text("password_command"), Some("pass show \"mail/work\" | head -1"));
     assert_eq!(work.text("maildir"), Some("~/Mail/work"));
     assert_eq!(work.get("layout"), None);
-    assert_eq!(
-        work.get("folders").cloned(),
-        list(&["*", "!Spam", "!Lists/big lists/*"])
-    );
+    assert_eq!(work.get("folders").cloned(), list(&["*", "!Spam", "!Lists/big lists/*"]));
     assert_eq!(work.get("expunge"), Some(&Value::Bool(true)));
     assert_eq!(work.text("on_delete"), Some("expunge"));
     assert_eq!(work.get("on_remote_delete"), None);
@@ -49,9 +42,7 @@ fn channels_of_one_pair_become_one_account() {
     assert_eq!(gmail.text("on_delete"), Some("ignore"));
     assert_eq!(gmail.text("on_remote_delete"), Some("keep"));
     assert_eq!(gmail.text("auth"), Some("xoauth2"));
-    let Some(Origin::Mbsync(origin)) = &gmail.origin else {
-        panic!("no origin")
-    };
+    let Some(Origin::Mbsync(origin)) = &gmail.origin else { panic!("no origin") };
     assert_eq!(origin.channels.len(), 2);
     assert_eq!(origin.channels[1].near, ("gmail-near".to_owned(), "sent".to_owned()));
     assert_eq!(origin.channels[0].sync_state.as_deref(), Some("*"));
@@ -63,36 +54,17 @@ fn the_sample_of_the_manual() {
     let imported = parse(include_str!("../../../tests/data/import/mbsync/legacy-mbsyncrc"));
     let work = find(&imported, "work");
     assert_eq!(work.password.as_ref().map(Password::reveal), Some("xxxxxxxx"));
-    assert_eq!(
-        (work.text("maildir"), work.text("layout")),
-        (Some("~/Mail/work"), Some("maildir++"))
-    );
+    assert_eq!((work.text("maildir"), work.text("layout")), (Some("~/Mail/work"), Some("maildir++")));
     let remote = find(&imported, "remote");
-    assert_eq!(
-        remote.text("tunnel"),
-        Some("ssh -q host.remote.example /usr/sbin/imapd")
-    );
+    assert_eq!(remote.text("tunnel"), Some("ssh -q host.remote.example /usr/sbin/imapd"));
     assert_eq!(remote.text("tls"), Some("none"));
     let server = find(&imported, "inbox");
-    assert_eq!(
-        (server.text("host"), server.text("tls")),
-        (Some("foo.bar.example"), Some("implicit"))
-    );
+    assert_eq!((server.text("host"), server.text("tls")), (Some("foo.bar.example"), Some("implicit")));
     assert_eq!(server.text("ca_file"), Some("~/.server-certificate.crt"));
     assert_eq!(server.text("trash"), Some("~/trash"));
-    assert!(
-        imported
-            .warnings
-            .iter()
-            .any(|warning| warning.text.contains("two servers"))
-    );
+    assert!(imported.warnings.iter().any(|warning| warning.text.contains("two servers")));
     for account in &imported.accounts {
-        assert_eq!(
-            account.text("on_remote_delete"),
-            Some("keep"),
-            "{}: a local Trash, or no Expunge",
-            account.name
-        );
+        assert_eq!(account.text("on_remote_delete"), Some("keep"), "{}: a local Trash, or no Expunge", account.name);
     }
 }
 
@@ -110,10 +82,7 @@ fn swapped_sides_and_maildir_plus_plus() {
     let text = "IMAPStore a\nHost a\nPath INBOX.\n\nMaildirStore m\nInbox ~/Maildir/\nSubFolders Maildir++\n\n\
         Channel c\nFar :m:\nNear :a:\nPatterns INBOX %\nSync Pull\nExpunge Near\n";
     let account = &parse(text).accounts[0];
-    assert_eq!(
-        (account.text("maildir"), account.text("layout")),
-        (Some("~/Maildir"), Some("maildir++"))
-    );
+    assert_eq!((account.text("maildir"), account.text("layout")), (Some("~/Maildir"), Some("maildir++")));
     assert_eq!(account.text("direction"), Some("push"));
     assert_eq!(account.text("on_delete"), Some("expunge"));
     assert_eq!(account.get("folders").cloned(), list(&["INBOX", "INBOX/%"]));

@@ -17,10 +17,7 @@ impl Reader<'_> {
             Some(_) | None => None,
         });
         if text.is_none() {
-            account.warn(
-                entry.line,
-                format!("{key}eval is Python and is never run: set its value"),
-            );
+            account.warn(entry.line, format!("{key}eval is Python and is never run: set its value"));
         }
         text
     }
@@ -31,10 +28,7 @@ impl Reader<'_> {
         }
         if let Some(entry) = self.get(self.remote, "remotepassfile") {
             account.set("password_file", terms::braced_variables(&entry.value));
-        } else if let Some(entry) = self
-            .get(self.remote, "remotepass")
-            .filter(|entry| !entry.value.is_empty())
-        {
+        } else if let Some(entry) = self.get(self.remote, "remotepass").filter(|entry| !entry.value.is_empty()) {
             account.password = Some(Password::new(entry.value));
         } else if let Some(entry) = self.get(self.remote, "remotepasseval") {
             match secrets::source(&entry.value) {
@@ -46,12 +40,7 @@ impl Reader<'_> {
             }
         }
         if let Some(entry) = self.get(self.remote, "auth_mechanisms") {
-            let mechanisms: Vec<&str> = entry
-                .value
-                .split(',')
-                .map(str::trim)
-                .filter(|name| !name.is_empty())
-                .collect();
+            let mechanisms: Vec<&str> = entry.value.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
             terms::set_auth(account, entry.line, &mechanisms);
         }
         self.oauth(account);

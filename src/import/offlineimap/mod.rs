@@ -12,10 +12,7 @@ use super::{python, python_filter, python_names, terms};
 #[must_use]
 pub fn parse(text: &str) -> Imported {
     let ini = ini::parse(text);
-    let mut imported = Imported {
-        accounts: Vec::new(),
-        warnings: ini.problems.clone(),
-    };
+    let mut imported = Imported { accounts: Vec::new(), warnings: ini.problems.clone() };
     let empty = Section::default();
     let general = ini.section("general").unwrap_or(&empty);
     let listed: Vec<String> = names(&ini, general);
@@ -33,10 +30,7 @@ pub fn parse(text: &str) -> Imported {
         }
     }
     if imported.accounts.is_empty() {
-        imported.warn(
-            0,
-            "no [Account …] that joins an IMAP repository and a Maildir: nothing to import",
-        );
+        imported.warn(0, "no [Account …] that joins an IMAP repository and a Maildir: nothing to import");
     }
     if let Some(entry) = general.entry("pythonfile") {
         imported.warn(
@@ -48,15 +42,8 @@ pub fn parse(text: &str) -> Imported {
 }
 
 fn names(ini: &Ini, general: &Section) -> Vec<String> {
-    let accounts = ini
-        .interpolated(general, "accounts")
-        .map(|entry| entry.value)
-        .unwrap_or_default();
-    accounts
-        .split(',')
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .collect()
+    let accounts = ini.interpolated(general, "accounts").map(|entry| entry.value).unwrap_or_default();
+    accounts.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
 }
 
 struct Reader<'a> {
@@ -73,24 +60,12 @@ impl<'a> Reader<'a> {
     fn new(ini: &'a Ini, general: &'a Section, account: &'a Section, name: &'a str) -> Result<Self, &'static str> {
         let repository = |key: &str| {
             let name = ini.interpolated(account, key).map(|entry| entry.value)?;
-            ini.section(&format!("Repository {name}"))
-                .map(|section| (section, name))
+            ini.section(&format!("Repository {name}")).map(|section| (section, name))
         };
         let (local, _) = repository("localrepository").ok_or("its localrepository is not defined")?;
         let (remote, remote_name) = repository("remoterepository").ok_or("its remoterepository is not defined")?;
-        let reader = Self {
-            ini,
-            general,
-            account,
-            name,
-            local,
-            remote,
-            remote_name,
-        };
-        match (
-            reader.text(local, "type").as_str(),
-            reader.text(remote, "type").as_str(),
-        ) {
+        let reader = Self { ini, general, account, name, local, remote, remote_name };
+        match (reader.text(local, "type").as_str(), reader.text(remote, "type").as_str()) {
             ("Maildir" | "GmailMaildir", "IMAP" | "Gmail") => Ok(reader),
             (_, "IMAP" | "Gmail") => Err("its local repository is no Maildir"),
             _ => Err("its remote repository is no IMAP server"),
@@ -140,10 +115,7 @@ impl<'a> Reader<'a> {
         } else if !gmail && preauth.is_empty() && transport.is_empty() {
             account.warn(self.remote.line, "this repository has no remotehost");
         }
-        if let Some(port) = self
-            .literal_or_eval(account, "remoteport")
-            .and_then(|port| port.parse::<u16>().ok())
-        {
+        if let Some(port) = self.literal_or_eval(account, "remoteport").and_then(|port| port.parse::<u16>().ok()) {
             account.set("port", port);
         }
         if preauth.is_empty() && transport.is_empty() {
@@ -167,14 +139,7 @@ impl<'a> Reader<'a> {
         match self.get(self.local, "localfolders") {
             Some(entry) => {
                 let path = terms::braced_variables(&entry.value);
-                account.set(
-                    "maildir",
-                    if path.len() > 1 {
-                        path.trim_end_matches('/').to_owned()
-                    } else {
-                        path
-                    },
-                );
+                account.set("maildir", if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path });
             }
             None => account.warn(self.local.line, "this repository has no localfolders: set maildir"),
         }
@@ -232,10 +197,8 @@ impl<'a> Reader<'a> {
         match (creates(self.local), creates(self.remote)) {
             (true, true) => {}
             (false, false) => account.set("create_folders", false),
-            _ => account.warn(
-                self.account.line,
-                "createfolders for one side only: mailferry carries new folders both ways",
-            ),
+            _ => account
+                .warn(self.account.line, "createfolders for one side only: mailferry carries new folders both ways"),
         }
     }
 
@@ -254,10 +217,7 @@ impl<'a> Reader<'a> {
         if self.flag(self.remote, "sync_deletes") == Some(false) {
             account.set("on_remote_delete", "keep");
         }
-        match (
-            self.flag(self.local, "readonly") == Some(true),
-            self.flag(self.remote, "readonly") == Some(true),
-        ) {
+        match (self.flag(self.local, "readonly") == Some(true), self.flag(self.remote, "readonly") == Some(true)) {
             (_, true) => account.set("direction", "pull"),
             (true, false) => account.set("direction", "push"),
             (false, false) => {}
@@ -265,91 +225,46 @@ impl<'a> Reader<'a> {
     }
 
     fn timing(&self, account: &mut ImportedAccount) {
-        if let Some(bytes) = self
-            .get(self.account, "maxsize")
-            .and_then(|entry| entry.value.parse::<u64>().ok())
-        {
+        if let Some(bytes) = self.get(self.account, "maxsize").and_then(|entry| entry.value.parse::<u64>().ok()) {
             terms::set_max_size(account, bytes);
         }
-        if let Some(count @ 1..) = self
-            .get(self.remote, "maxconnections")
-            .and_then(|entry| entry.value.parse::<u16>().ok())
+        if let Some(count @ 1..) =
+            self.get(self.remote, "maxconnections").and_then(|entry| entry.value.parse::<u16>().ok())
         {
             account.set("connections", count);
         }
-        if let Some(seconds @ 1..) = self
-            .get(self.general, "socktimeout")
-            .and_then(|entry| entry.value.parse::<u32>().ok())
+        if let Some(seconds @ 1..) =
+            self.get(self.general, "socktimeout").and_then(|entry| entry.value.parse::<u32>().ok())
         {
             account.set("timeout", format!("{seconds}s"));
         }
-        if let Some(minutes) = self
-            .get(self.account, "autorefresh")
-            .and_then(|entry| entry.value.parse::<f64>().ok())
+        if let Some(minutes) = self.get(self.account, "autorefresh").and_then(|entry| entry.value.parse::<f64>().ok())
             && minutes > 0.0
             && minutes < 1e6
         {
             account.set("poll_interval", format!("{:.0}s", (minutes * 60.0).max(1.0)));
         }
-        if let Some(entry) = self
-            .get(self.account, "postsynchook")
-            .filter(|entry| !entry.value.is_empty())
-        {
+        if let Some(entry) = self.get(self.account, "postsynchook").filter(|entry| !entry.value.is_empty()) {
             account.set("after", entry.value);
         }
     }
 
     fn unsupported(&self, account: &mut ImportedAccount) {
         for (section, key, advice) in [
-            (
-                self.account,
-                "presynchook",
-                "has no counterpart: run the command before mailferry",
-            ),
-            (
-                self.account,
-                "maxage",
-                "has no counterpart: older messages are downloaded, too",
-            ),
-            (
-                self.local,
-                "startdate",
-                "has no counterpart: older messages are downloaded, too",
-            ),
+            (self.account, "presynchook", "has no counterpart: run the command before mailferry"),
+            (self.account, "maxage", "has no counterpart: older messages are downloaded, too"),
+            (self.local, "startdate", "has no counterpart: older messages are downloaded, too"),
             (self.account, "synclabels", "has no counterpart: labels are folders"),
-            (
-                self.account,
-                "filterheaders",
-                "has no counterpart: messages are stored as they are",
-            ),
-            (
-                self.account,
-                "maildir-windows-compatible",
-                "has no counterpart: such file names are matched by content",
-            ),
-            (
-                self.account,
-                "proxy",
-                "has no counterpart: tunnel can run a command that connects",
-            ),
-            (
-                self.remote,
-                "reference",
-                "has no counterpart: write the prefix into folders",
-            ),
-            (
-                self.remote,
-                "idlefolders",
-                "has no counterpart: \"mailferry watch\" chooses the folders itself",
-            ),
+            (self.account, "filterheaders", "has no counterpart: messages are stored as they are"),
+            (self.account, "maildir-windows-compatible", "has no counterpart: such file names are matched by content"),
+            (self.account, "proxy", "has no counterpart: tunnel can run a command that connects"),
+            (self.remote, "reference", "has no counterpart: write the prefix into folders"),
+            (self.remote, "idlefolders", "has no counterpart: \"mailferry watch\" chooses the folders itself"),
             (self.remote, "copy_ignore_eval", "is Python and is never run"),
             (self.remote, "newmail_hook", "is Python and is never run: use on_new"),
             (self.local, "newmail_hook", "is Python and is never run: use on_new"),
         ] {
-            if let Some(entry) = section
-                .entry(key)
-                .filter(|entry| ini::boolean(&entry.value) != Some(false))
-            {
+            if let Some(entry) = section.entry(key).filter(|entry| ini::boolean(&entry.value) != Some(false)) {
                 account.warn(entry.line, format!("{key} {advice}"));
             }
         }

@@ -51,9 +51,7 @@ pub fn source(expression: &str) -> Option<Source> {
         "subprocess.check_output" | "check_output" | "subprocess.getoutput" | "getoutput" | "os.popen" | "popen" => {
             let (arguments, tail) = call(rest)?;
             let shell = !head.ends_with("check_output") || arguments.iter().any(Argument::is_shell);
-            command(arguments.first()?, shell)
-                .filter(|_| is_cleaning(tail))
-                .map(Source::Command)
+            command(arguments.first()?, shell).filter(|_| is_cleaning(tail)).map(Source::Command)
         }
         _ => None,
     }
@@ -170,10 +168,7 @@ mod tests {
     fn usual_forms() {
         let list = |words: &[&str]| Source::Command(Value::List(words.iter().map(|word| (*word).to_owned()).collect()));
         let cases = [
-            (
-                r#"subprocess.check_output(["pass", "mail/x"]).strip().decode('utf-8')"#,
-                list(&["pass", "mail/x"]),
-            ),
+            (r#"subprocess.check_output(["pass", "mail/x"]).strip().decode('utf-8')"#, list(&["pass", "mail/x"])),
             (
                 r#"check_output("pass mail/x | head -1", shell=True).splitlines()[0]"#,
                 Source::Command("pass mail/x | head -1".into()),
@@ -181,10 +176,7 @@ mod tests {
             (r#"os.popen('pass x').read().strip()"#, Source::Command("pass x".into())),
             (r#"os.environ['PW']"#, Source::Environment("PW".to_owned())),
             (r#"os.getenv("PW", "")"#, Source::Environment("PW".to_owned())),
-            (
-                r#"keyring.get_password("imap.example.org", "me")"#,
-                Source::Keyring("imap.example.org".to_owned()),
-            ),
+            (r#"keyring.get_password("imap.example.org", "me")"#, Source::Keyring("imap.example.org".to_owned())),
             ("'literal'", Source::Inline("literal".to_owned())),
         ];
         for (expression, expected) in cases {
@@ -194,14 +186,9 @@ mod tests {
 
     #[test]
     fn other_python_is_refused() {
-        for expression in [
-            "get_pass('x')",
-            "os.environ[name]",
-            "os.popen('x').read() + 'y'",
-            "check_output(cmd)",
-            "",
-            "'a' + b",
-        ] {
+        for expression in
+            ["get_pass('x')", "os.environ[name]", "os.popen('x').read() + 'y'", "check_output(cmd)", "", "'a' + b"]
+        {
             assert_eq!(source(expression), None, "{expression}");
         }
     }

@@ -44,11 +44,7 @@ pub struct SyncEntry {
 #[must_use]
 pub fn parse(text: &str) -> SyncState {
     let mut state = SyncState::default();
-    let mut lines = text
-        .lines()
-        .enumerate()
-        .map(|(index, line)| (index + 1, line))
-        .peekable();
+    let mut lines = text.lines().enumerate().map(|(index, line)| (index + 1, line)).peekable();
     if let Some((number, first)) = lines.next_if(|(_, line)| line.starts_with(|c: char| c.is_ascii_digit())) {
         if !short_header(first, &mut state) {
             state.warnings.push(Warning::new(number, "no header of a sync state"));
@@ -60,9 +56,7 @@ pub fn parse(text: &str) -> SyncState {
                 break;
             }
             if !header(line, &mut state) {
-                state
-                    .warnings
-                    .push(Warning::new(number, "an unknown line in the header of the sync state"));
+                state.warnings.push(Warning::new(number, "an unknown line in the header of the sync state"));
             }
         }
     }
@@ -98,11 +92,7 @@ fn header(line: &str, state: &mut SyncState) -> bool {
 
 /// `FARVALIDITY:MAXPULLED NEARVALIDITY:MAXEXPIRED:MAXPUSHED`.
 fn short_header(line: &str, state: &mut SyncState) -> bool {
-    let numbers: Option<Vec<u32>> = line
-        .trim()
-        .split([':', ' '])
-        .map(|number| number.parse().ok())
-        .collect();
+    let numbers: Option<Vec<u32>> = line.trim().split([':', ' ']).map(|number| number.parse().ok()).collect();
     let Some([far_validity, pulled, near_validity, _, pushed]) = numbers.as_deref() else {
         return false;
     };
@@ -166,11 +156,7 @@ pub struct FolderFiles<'a> {
 /// are no messages.
 #[must_use]
 pub fn paired(state: &SyncState, folder: &FolderFiles<'_>) -> Vec<PairedMessage> {
-    if state.far_uid_validity == 0
-        || folder
-            .uid_validity
-            .is_none_or(|validity| validity != state.near_uid_validity)
-    {
+    if state.far_uid_validity == 0 || folder.uid_validity.is_none_or(|validity| validity != state.near_uid_validity) {
         return Vec::new();
     }
     let mut by_uid: BTreeMap<u32, Option<&str>> = BTreeMap::new();
@@ -179,10 +165,7 @@ pub fn paired(state: &SyncState, folder: &FolderFiles<'_>) -> Vec<PairedMessage>
             by_uid.entry(uid).and_modify(|file| *file = None).or_insert(Some(file));
         }
     }
-    let real = state
-        .entries
-        .iter()
-        .filter(|entry| entry.far > 0 && entry.near > 0 && !entry.placeholder);
+    let real = state.entries.iter().filter(|entry| entry.far > 0 && entry.near > 0 && !entry.placeholder);
     real.filter_map(|entry| {
         let file = (*by_uid.get(&entry.near)?)?;
         Some(PairedMessage {
@@ -239,59 +222,29 @@ mod tests {
     const INBOX: &str = include_str!("../../../tests/data/import/mbsync/INBOX.mbsyncstate");
 
     fn files<'a>(files: &'a [&'a str], uid_validity: Option<u32>) -> FolderFiles<'a> {
-        FolderFiles {
-            folder: "INBOX",
-            uid_validity,
-            files,
-            info_delimiter: ':',
-        }
+        FolderFiles { folder: "INBOX", uid_validity, files, info_delimiter: ':' }
     }
 
     #[test]
     fn a_real_folder_is_paired() {
         let state = parse(INBOX);
-        assert_eq!(
-            (state.far_uid_validity, state.max_pulled_uid, state.entries.len()),
-            (1_795_298_767, 4, 4)
-        );
+        assert_eq!((state.far_uid_validity, state.max_pulled_uid, state.entries.len()), (1_795_298_767, 4, 4));
         let validity = uid_validity(include_str!("../../../tests/data/import/mbsync/INBOX.uidvalidity"));
-        let names = [
-            "1795298765.9696_4.vm,U=4:2,FS",
-            "1795298765.9696_1.vm,U=1:2,",
-            "unknown.vm:2,S",
-            "a,U=2:2,",
-            "b,U=2:2,",
-        ];
+        let names =
+            ["1795298765.9696_4.vm,U=4:2,FS", "1795298765.9696_1.vm,U=1:2,", "unknown.vm:2,S", "a,U=2:2,", "b,U=2:2,"];
         let pairs = paired(&state, &files(&names, validity));
-        let found: Vec<_> = pairs
-            .iter()
-            .map(|pair| (pair.uid, pair.unique.as_str(), pair.flags.as_deref()))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                (1, "1795298765.9696_1.vm,U=1", Some("")),
-                (4, "1795298765.9696_4.vm,U=4", Some("FS"))
-            ]
-        );
-        assert!(
-            paired(&state, &files(&names, Some(1))).is_empty(),
-            "another UIDVALIDITY"
-        );
+        let found: Vec<_> = pairs.iter().map(|pair| (pair.uid, pair.unique.as_str(), pair.flags.as_deref())).collect();
+        assert_eq!(found, [(1, "1795298765.9696_1.vm,U=1", Some("")), (4, "1795298765.9696_4.vm,U=4", Some("FS"))]);
+        assert!(paired(&state, &files(&names, Some(1))).is_empty(), "another UIDVALIDITY");
         assert!(paired(&state, &files(&names, None)).is_empty(), "no .uidvalidity");
     }
 
     #[test]
     fn a_placeholder_is_no_message() {
-        let state = parse(include_str!(
-            "../../../tests/data/import/mbsync/placeholder.mbsyncstate"
-        ));
+        let state = parse(include_str!("../../../tests/data/import/mbsync/placeholder.mbsyncstate"));
         assert_eq!(state.max_expired_far_uid, 3);
         assert!(state.entries[2].placeholder);
-        let pairs = paired(
-            &state,
-            &files(&["a,U=1:2,", "b,U=2:2,", "c,U=3:2,"], Some(1_795_298_765)),
-        );
+        let pairs = paired(&state, &files(&["a,U=1:2,", "b,U=2:2,", "c,U=3:2,"], Some(1_795_298_765)));
         assert_eq!(pairs.iter().map(|pair| pair.uid).collect::<Vec<_>>(), [4, 5]);
     }
 
@@ -300,24 +253,11 @@ mod tests {
         let state = parse(
             "MasterUidValidity 7\nSlaveUidValidity 8\nMaxPulledUid 3\nMaxPushedUid 3\nMaxExpiredMasterUid 1\n\n1 -1 XFS\n2 0 \n3 3 ~S\n",
         );
-        assert_eq!(
-            (state.far_uid_validity, state.near_uid_validity, state.warnings.len()),
-            (7, 8, 0)
-        );
-        assert_eq!(
-            (
-                state.entries[0].near,
-                state.entries[0].expired,
-                state.entries[0].flags.as_str()
-            ),
-            (0, true, "FS")
-        );
+        assert_eq!((state.far_uid_validity, state.near_uid_validity, state.warnings.len()), (7, 8, 0));
+        assert_eq!((state.entries[0].near, state.entries[0].expired, state.entries[0].flags.as_str()), (0, true, "FS"));
         assert!(state.entries[2].expired);
         let state = parse("7:3 8:0:3\n1 1 S\n2 2\n");
-        assert_eq!(
-            (state.far_uid_validity, state.near_uid_validity, state.entries.len()),
-            (7, 8, 2)
-        );
+        assert_eq!((state.far_uid_validity, state.near_uid_validity, state.entries.len()), (7, 8, 2));
         assert_eq!(parse("7:3\n1 1\n").warnings.len(), 1);
     }
 
@@ -352,10 +292,7 @@ mod tests {
             StateFile::Path("/s/Lists!rust".to_owned())
         );
         assert_eq!(file(channel(Some("*"), false)), StateFile::InFolder(".mbsyncstate"));
-        assert_eq!(
-            file(channel(None, false)),
-            StateFile::Default(":far:Lists!rust_:near:Lists.rust".to_owned())
-        );
+        assert_eq!(file(channel(None, false)), StateFile::Default(":far:Lists!rust_:near:Lists.rust".to_owned()));
     }
 
     proptest! {

@@ -40,11 +40,7 @@ impl SeenUidl {
     /// Whether the server's `uidl` is this message.
     #[must_use]
     pub fn is(&self, uidl: &str) -> bool {
-        if self.slashes_folded {
-            self.uidl == uidl.replace('/', "-")
-        } else {
-            self.uidl == uidl
-        }
+        if self.slashes_folded { self.uidl == uidl.replace('/', "-") } else { self.uidl == uidl }
     }
 }
 
@@ -72,16 +68,12 @@ pub struct Seen<T> {
 
 impl<T> Default for Seen<T> {
     fn default() -> Self {
-        Self {
-            messages: Vec::new(),
-            warnings: Vec::new(),
-        }
+        Self { messages: Vec::new(), warnings: Vec::new() }
     }
 }
 
 /// The file name up to its flags.
 #[must_use]
 pub fn unique_part(file: &str, info_delimiter: char) -> &str {
-    file.rsplit_once(&format!("{info_delimiter}2,"))
-        .map_or(file, |(unique, _)| unique)
+    file.rsplit_once(&format!("{info_delimiter}2,")).map_or(file, |(unique, _)| unique)
 }

@@ -22,33 +22,20 @@ pub struct StatusRow {
 pub fn parse_status(text: &str) -> Seen<StatusRow> {
     let mut seen = Seen::default();
     let mut lines = text.lines().enumerate();
-    let version = lines
-        .next()
-        .and_then(|(_, line)| line.trim().rsplit_once(" FORMAT "))
-        .map(|(_, version)| version);
+    let version = lines.next().and_then(|(_, line)| line.trim().rsplit_once(" FORMAT ")).map(|(_, version)| version);
     let delimiter = match version {
         Some("1") => ':',
         Some("2") => '|',
         _ => {
-            seen.warnings.push(Warning::new(
-                1,
-                "no status cache of OfflineIMAP, or one of an unknown format",
-            ));
+            seen.warnings.push(Warning::new(1, "no status cache of OfflineIMAP, or one of an unknown format"));
             return seen;
         }
     };
     for (index, line) in lines {
         let mut fields = line.trim().split(delimiter);
-        let row = fields
-            .next()
-            .and_then(|uid| uid.parse::<u32>().ok())
-            .filter(|uid| *uid > 0)
-            .zip(fields.next());
+        let row = fields.next().and_then(|uid| uid.parse::<u32>().ok()).filter(|uid| *uid > 0).zip(fields.next());
         match row {
-            Some((uid, flags)) => seen.messages.push(StatusRow {
-                uid,
-                flags: flags.to_owned(),
-            }),
+            Some((uid, flags)) => seen.messages.push(StatusRow { uid, flags: flags.to_owned() }),
             None => seen.warnings.push(Warning::new(index + 1, "no line of a status cache")),
         }
     }
@@ -124,10 +111,7 @@ pub fn paired(folder: &FolderFiles<'_>, status: Option<&[StatusRow]>) -> Vec<Pai
     let mut by_uid: BTreeMap<u32, Option<&str>> = BTreeMap::new();
     for file in folder.files {
         if let Some(mark) = file_mark(file).filter(|mark| mark.folder_md5 == md5) {
-            by_uid
-                .entry(mark.uid)
-                .and_modify(|file| *file = None)
-                .or_insert(Some(file));
+            by_uid.entry(mark.uid).and_modify(|file| *file = None).or_insert(Some(file));
         }
     }
     let files = by_uid.into_iter().filter_map(|(uid, file)| Some((uid, file?)));
@@ -138,10 +122,7 @@ pub fn paired(folder: &FolderFiles<'_>, status: Option<&[StatusRow]>) -> Vec<Pai
             uid_validity: folder.uid_validity,
             uid,
             unique: unique_part(unique_part(file, '!'), ':').to_owned(),
-            flags: known
-                .as_ref()
-                .and_then(|known| known.get(&uid))
-                .map(|flags| (*flags).to_owned()),
+            flags: known.as_ref().and_then(|known| known.get(&uid)).map(|flags| (*flags).to_owned()),
         })
         .collect()
 }
@@ -161,12 +142,7 @@ mod tests {
     ];
 
     fn folder<'a>(visible: &'a str) -> FolderFiles<'a> {
-        FolderFiles {
-            folder: "INBOX",
-            visible,
-            uid_validity: 1_795_298_767,
-            files: &FILES,
-        }
+        FolderFiles { folder: "INBOX", visible, uid_validity: 1_795_298_767, files: &FILES }
     }
 
     #[test]
@@ -176,24 +152,12 @@ mod tests {
         assert_eq!(folder_md5("Lists/rust"), "1bca6f6d4c9b9adcea6a3d29d914107d");
         let uids: Vec<_> = paired(&folder("INBOX"), None).iter().map(|pair| pair.uid).collect();
         assert_eq!(uids, [1, 4, 6]);
-        let status = [
-            StatusRow {
-                uid: 4,
-                flags: "FS".to_owned(),
-            },
-            StatusRow {
-                uid: 9,
-                flags: String::new(),
-            },
-        ];
+        let status = [StatusRow { uid: 4, flags: "FS".to_owned() }, StatusRow { uid: 9, flags: String::new() }];
         let pairs = paired(&folder("INBOX"), Some(&status));
         assert_eq!(pairs.len(), 1);
         assert_eq!(
             (pairs[0].unique.as_str(), pairs[0].flags.as_deref()),
-            (
-                "1795298766_4.9747.vm,U=4,FMD5=7e33429f656f1e6e9d79b29c3f82c57e",
-                Some("FS")
-            )
+            ("1795298766_4.9747.vm,U=4,FMD5=7e33429f656f1e6e9d79b29c3f82c57e", Some("FS"))
         );
         assert_eq!(paired(&folder("Lists.rust"), None).len(), 1);
     }
@@ -203,13 +167,7 @@ mod tests {
         let head = "OFFLINEIMAP LocalStatus CACHE DATA - DO NOT MODIFY - FORMAT ";
         let seen = parse_status(&format!("{head}2\n1||0|\n4|FS|0|a, b\nx|\n"));
         assert_eq!(seen.messages.len(), 2);
-        assert_eq!(
-            seen.messages[1],
-            StatusRow {
-                uid: 4,
-                flags: "FS".to_owned()
-            }
-        );
+        assert_eq!(seen.messages[1], StatusRow { uid: 4, flags: "FS".to_owned() });
         assert_eq!(seen.warnings[0].line, Some(4));
         assert_eq!(parse_status(&format!("{head}1\n7:S\n")).messages[0].uid, 7);
         assert!(parse_status(&format!("{head}3\n7:S\n")).messages.is_empty());

@@ -15,8 +15,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 fn text<T>(number: usize, bytes: &[u8], seen: &mut Seen<T>) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok().map(str::to_owned);
     if text.is_none() {
-        seen.warnings
-            .push(Warning::new(number, "no text; the message will be fetched again"));
+        seen.warnings.push(Warning::new(number, "no text; the message will be fetched again"));
     }
     text
 }
@@ -27,9 +26,7 @@ fn oldmail_line<T>(number: usize, line: &[u8], seen: &mut Seen<T>) -> Option<(St
         Some(position) => line.split_at(position),
         None => (line, [].as_slice()),
     };
-    let time = std::str::from_utf8(time.get(1..).unwrap_or_default())
-        .ok()
-        .and_then(|time| time.trim().parse().ok());
+    let time = std::str::from_utf8(time.get(1..).unwrap_or_default()).ok().and_then(|time| time.trim().parse().ok());
     text(number, id, seen).filter(|id| !id.is_empty()).map(|id| (id, time))
 }
 
@@ -39,13 +36,7 @@ pub fn getmail(bytes: &[u8]) -> Seen<SeenUidl> {
     let mut seen = Seen::default();
     for (number, line) in lines(bytes) {
         if let Some((uidl, time)) = oldmail_line(number, line, &mut seen) {
-            seen.messages.push(SeenUidl {
-                host: String::new(),
-                user: String::new(),
-                uidl,
-                time,
-                slashes_folded: true,
-            });
+            seen.messages.push(SeenUidl { host: String::new(), user: String::new(), uidl, time, slashes_folded: true });
         }
     }
     seen
@@ -60,9 +51,8 @@ pub fn getmail_imap(bytes: &[u8]) -> Seen<SeenUid> {
             continue;
         };
         let message = id.split_once('/').and_then(|(validity, rest)| {
-            let (mailbox, uid) = rest
-                .rsplit_once('/')
-                .map_or((None, rest), |(mailbox, uid)| (Some(mailbox.to_owned()), uid));
+            let (mailbox, uid) =
+                rest.rsplit_once('/').map_or((None, rest), |(mailbox, uid)| (Some(mailbox.to_owned()), uid));
             Some(SeenUid {
                 mailbox,
                 uid_validity: validity.parse().ok()?,
@@ -72,9 +62,7 @@ pub fn getmail_imap(bytes: &[u8]) -> Seen<SeenUid> {
         });
         match message {
             Some(message) => seen.messages.push(message),
-            None => seen
-                .warnings
-                .push(Warning::new(number, "no message of an IMAP mailbox")),
+            None => seen.warnings.push(Warning::new(number, "no message of an IMAP mailbox")),
         }
     }
     seen
@@ -88,9 +76,7 @@ pub fn fetchmail(bytes: &[u8]) -> Seen<SeenUidl> {
         let Some(line) = text(number, line, &mut seen) else {
             continue;
         };
-        let parts = line
-            .split_once(' ')
-            .and_then(|(login, uidl)| Some((login.rsplit_once('@')?, uidl.trim_end())));
+        let parts = line.split_once(' ').and_then(|(login, uidl)| Some((login.rsplit_once('@')?, uidl.trim_end())));
         match parts {
             Some(((user, host), uidl)) if !uidl.is_empty() => seen.messages.push(SeenUidl {
                 host: host.to_owned(),
@@ -99,9 +85,7 @@ pub fn fetchmail(bytes: &[u8]) -> Seen<SeenUidl> {
                 time: None,
                 slashes_folded: false,
             }),
-            Some(_) | None => seen
-                .warnings
-                .push(Warning::new(number, "no line of \"user@host uidl\"")),
+            Some(_) | None => seen.warnings.push(Warning::new(number, "no line of \"user@host uidl\"")),
         }
     }
     seen
@@ -132,8 +116,7 @@ pub fn mpop(bytes: &[u8]) -> Seen<SeenUidl> {
             continue;
         }
         let Some((host, user)) = &list else {
-            seen.warnings
-                .push(Warning::new(number, "a UIDL that belongs to no account"));
+            seen.warnings.push(Warning::new(number, "a UIDL that belongs to no account"));
             continue;
         };
         // A UIDL holds no blank (RFC 1939 §7), so a number behind one is the time.
@@ -160,14 +143,9 @@ mod tests {
 
     #[test]
     fn getmails_files() {
-        let seen = getmail(include_bytes!(
-            "../../../tests/data/import/getmail/oldmail-pop.example.org-110-anna"
-        ));
+        let seen = getmail(include_bytes!("../../../tests/data/import/getmail/oldmail-pop.example.org-110-anna"));
         assert_eq!(seen.messages.len(), 6);
-        assert_eq!(
-            (seen.messages[0].uidl.as_str(), seen.messages[0].time),
-            ("000000056b0215cf", Some(1_795_298_767))
-        );
+        assert_eq!((seen.messages[0].uidl.as_str(), seen.messages[0].time), ("000000056b0215cf", Some(1_795_298_767)));
         let seen = getmail(b"a-b-c\x0012\n\xff\x0012\nx\n");
         assert!(seen.messages[0].is("a/b-c") && !seen.messages[0].is("ab-c"));
         assert_eq!((seen.messages[1].uidl.as_str(), seen.messages[1].time), ("x", None));
@@ -180,15 +158,9 @@ mod tests {
             "../../../tests/data/import/getmail/oldmail-imap.example.org-143-anna-Lists.rust"
         ));
         assert_eq!(seen.messages.len(), 2);
-        assert_eq!(
-            (seen.messages[1].uid_validity, seen.messages[1].uid),
-            (1_795_298_765, 2)
-        );
+        assert_eq!((seen.messages[1].uid_validity, seen.messages[1].uid), (1_795_298_765, 2));
         let seen = getmail_imap(b"7/Lists/rust/9\x005\n7\x001\n");
-        assert_eq!(
-            (seen.messages[0].mailbox.as_deref(), seen.messages[0].uid),
-            (Some("Lists/rust"), 9)
-        );
+        assert_eq!((seen.messages[0].mailbox.as_deref(), seen.messages[0].uid), (Some("Lists/rust"), 9));
         assert_eq!(seen.warnings.len(), 1);
     }
 
@@ -197,10 +169,7 @@ mod tests {
         let seen = fetchmail(include_bytes!("../../../tests/data/import/fetchmail/fetchids"));
         assert_eq!(seen.messages.len(), 7);
         let last = &seen.messages[6];
-        assert_eq!(
-            (last.user.as_str(), last.host.as_str()),
-            ("bert@example.org", "pop.example.org")
-        );
+        assert_eq!((last.user.as_str(), last.host.as_str()), ("bert@example.org", "pop.example.org"));
         assert_eq!(fetchmail(b"nobody 1\nu@h \n").warnings.len(), 2);
     }
 
@@ -208,16 +177,10 @@ mod tests {
     fn mpops_file() {
         let seen = mpop(include_bytes!("../../../tests/data/import/mpop/uidls"));
         assert_eq!(seen.messages.len(), 7);
-        assert_eq!(
-            (seen.messages[0].user.as_str(), seen.messages[6].user.as_str()),
-            ("bert@example.org", "anna")
-        );
+        assert_eq!((seen.messages[0].user.as_str(), seen.messages[6].user.as_str()), ("bert@example.org", "anna"));
         let seen = mpop(b"# c\n 2 h u v\n#1 1700000000\nx\n");
-        let found: Vec<_> = seen
-            .messages
-            .iter()
-            .map(|message| (message.user.as_str(), message.uidl.as_str(), message.time))
-            .collect();
+        let found: Vec<_> =
+            seen.messages.iter().map(|message| (message.user.as_str(), message.uidl.as_str(), message.time)).collect();
         assert_eq!(found, [("u v", "#1", Some(1_700_000_000)), ("u v", "x", None)]);
     }
 
