@@ -119,28 +119,22 @@ pub struct RenamePlan {
 
 /// The renamings that bring each folder to the directory mailferry expects it in.
 ///
-/// `decode` turns a level of modified UTF-7 into text (`None`: not canonical), `directory` a decoded server name into its path below the root
-/// (`None`: it has none). Nothing is renamed onto something that is there.
+/// `directory` gives the path of a folder below the root, as mailferry names it on disk (`None`: it has none). Nothing is renamed onto
+/// something that is there.
 #[must_use]
-pub fn renames(
-    folders: &[OldFolder],
-    decode: &dyn Fn(&str) -> Option<String>,
-    directory: &dyn Fn(&str) -> Option<String>,
-) -> RenamePlan {
+pub fn renames(folders: &[OldFolder], directory: &dyn Fn(&OldFolder) -> Option<String>) -> RenamePlan {
     let mut plan = RenamePlan::default();
     let mut wanted: Vec<(String, String)> = Vec::new();
     let mut targets = BTreeSet::new();
     for folder in folders {
-        let name = if folder.encoded { decode(&folder.server) } else { Some(folder.server.clone()) };
-        match name.and_then(|name| directory(&name)) {
-            None => plan
-                .warnings
-                .push(Warning::new(0, format!("{:?} keeps its name: its folder name cannot be read", folder.dir))),
+        match directory(folder) {
+            None => {
+                let text = format!("{:?} keeps its name: there is no directory for {:?}", folder.dir, folder.server);
+                plan.warnings.push(Warning::new(0, text));
+            }
             Some(to) if !targets.insert(to.clone()) => {
-                plan.warnings.push(Warning::new(
-                    0,
-                    format!("{:?} keeps its name: another directory is {to:?}, too", folder.dir),
-                ));
+                let text = format!("{:?} keeps its name: another directory is {to:?}, too", folder.dir);
+                plan.warnings.push(Warning::new(0, text));
             }
             Some(to) => wanted.push((folder.dir.clone(), to)),
         }
@@ -219,13 +213,12 @@ mod tests {
     use super::*;
     use crate::import::{mbsync, offlineimap, origin::Origin};
 
-    /// Stands in for the real decoder.
-    fn decode(name: &str) -> Option<String> {
-        (!name.contains("&bad")).then(|| name.replace("&APw-", "ü").replace("&-", "&"))
-    }
-
-    fn nested(name: &str) -> Option<String> {
-        Some(name.to_owned())
+    /// Stands in for the decoder of modified UTF-7 and the names of a nested Maildir.
+    fn nested(folder: &OldFolder) -> Option<String> {
+        match folder.encoded {
+            true => (folder.server != "&bad-").then(|| folder.server.replace("&APw-", "ü").replace("&-", "&")),
+            false => Some(folder.server.clone()),
+        }
     }
 
     fn old(dirs: &[(&str, &str)]) -> Vec<OldFolder> {
@@ -235,7 +228,7 @@ mod tests {
     }
 
     fn steps(dirs: &[(&str, &str)]) -> (Vec<(String, String)>, usize) {
-        let plan = renames(&old(dirs), &decode, &nested);
+        let plan = renames(&old(dirs), &nested);
         (plan.renames.into_iter().map(|step| (step.from, step.to)).collect(), plan.warnings.len())
     }
 
@@ -249,10 +242,17 @@ mod tests {
             ("Entw&APw-rfe/M&APw-ll", "Entw&APw-rfe/M&APw-ll"),
             ("Entw&APw-rfe", "Entw&APw-rfe"),
             ("INBOX", "INBOX"),
-            ("&bad", "&bad"),
+            ("&bad-", "&bad-"),
         ]);
         assert_eq!(renames, pairs(&[("Entw&APw-rfe", "Entwürfe"), ("Entwürfe/M&APw-ll", "Entwürfe/Müll")]));
         assert_eq!(warnings, 1);
+    }
+
+    #[test]
+    fn names_that_are_decoded_already_are_not_decoded_again() {
+        let folder = OldFolder { dir: "a.R&-D".to_owned(), server: "a/R&-D".to_owned(), encoded: false };
+        let plan = renames(&[folder], &nested);
+        assert_eq!(plan.renames, [Rename { from: "a.R&-D".to_owned(), to: "a/R&-D".to_owned() }]);
     }
 
     #[test]
@@ -321,7 +321,7 @@ mod tests {
         #[test]
         fn renaming_loses_nothing(dirs in prop::collection::btree_map("[ab]{1,2}(/[ab]){0,2}", "[ab]{1,2}(/[ab]){0,2}", 0..8)) {
             let folders: Vec<OldFolder> = dirs.iter().map(|(dir, server)| OldFolder { dir: dir.clone(), server: server.clone(), encoded: true }).collect();
-            let plan = renames(&folders, &decode, &nested);
+            let plan = renames(&folders, &nested);
             let mut now: Vec<String> = folders.iter().map(|folder| folder.dir.clone()).collect();
             for step in &plan.renames {
                 prop_assert!(now.contains(&step.from), "{step:?} of {now:?}");

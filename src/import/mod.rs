@@ -19,3 +19,6 @@ pub mod terms;
 
 pub use model::{Imported, ImportedAccount, Password, Value, Warning};
 pub use render::render;
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,9 @@ pub fn apply(account: &mut ImportedAccount, section: &Section) {
         account.set("tunnel", tunnel.arg());
     }
     login(account, section);
+    if account.get("user").is_none() && tunnel.is_none() {
+        account.warn(section.line, "no User: mbsync took the name of the local user; set user");
+    }
     trust(account, section);
     if let Some(seconds @ 1..) = section.get(&["timeout"]).and_then(|setting| setting.arg().parse::<u32>().ok()) {
         account.set("timeout", format!("{seconds}s"));
