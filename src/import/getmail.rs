@@ -43,7 +43,11 @@ impl Reader<'_> {
         let generic = matches!(name, "" | "getmailrc");
         let mut account = ImportedAccount::new(&if generic { terms::name_of(user, server) } else { name.to_owned() });
         account.set("protocol", if imap { "imap" } else { "pop3" });
-        account.set("host", server);
+        if server.is_empty() {
+            account.warn(line, "no server: set host");
+        } else {
+            account.set("host", server);
+        }
         let default_port = match (imap, ssl) {
             (true, true) => 993,
             (true, false) => 143,
@@ -55,7 +59,11 @@ impl Reader<'_> {
             account.set("port", port);
         }
         account.set("tls", if ssl { "implicit" } else { "none" });
-        account.set("user", user);
+        if user.is_empty() {
+            account.warn(line, "no username: set user");
+        } else {
+            account.set("user", user);
+        }
         if kind.contains("multidrop") || kind.contains("sdps") {
             account.warn(line, "multidrop: all messages go to one Maildir, none is sorted by recipient");
         }

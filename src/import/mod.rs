@@ -16,9 +16,11 @@ pub mod regex_names;
 pub mod render;
 pub mod state;
 pub mod terms;
+pub mod tool;
 
 pub use model::{Imported, ImportedAccount, Password, Value, Warning};
 pub use render::render;
+pub use tool::{Place, Tool};
 
 #[cfg(test)]
 mod tests;

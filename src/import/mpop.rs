@@ -148,7 +148,9 @@ fn account(block: &Block) -> ImportedAccount {
         account.set("port", port);
     }
     account.set("tls", tls(block));
-    if !text("user").is_empty() {
+    if text("user").is_empty() {
+        account.warn(block.line, "this account has no user");
+    } else {
         account.set("user", text("user"));
     }
     if let Some((mechanism, line)) = get("auth") {

@@ -22,8 +22,10 @@ pub enum Origin {
     Fetchmail {
         /// `set idfile`; `None`: `~/.fetchids`.
         id_file: Option<String>,
-        /// The host that is asked (`via`, else the poll name): it stands in the id file.
+        /// The host that is asked (`via`, else the poll name): fetchmail 6.4 writes it into the id file.
         host: String,
+        /// The poll name, which the manual says stands there.
+        poll: String,
         /// The remote user.
         user: String,
     },

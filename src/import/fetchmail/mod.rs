@@ -91,6 +91,7 @@ impl Reader<'_> {
         account.origin = Some(Origin::Fetchmail {
             id_file: Some(self.config.set.text("idfile")).filter(|file| !file.is_empty()).map(str::to_owned),
             host: host.to_owned(),
+            poll: self.entry.name.clone(),
             user: name.to_owned(),
         });
         Ok(account)

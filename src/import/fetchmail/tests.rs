@@ -48,8 +48,8 @@ fn imap_and_a_skipped_entry() {
 
 #[test]
 fn the_host_asked_stands_in_the_id_file() {
-    let Some(Origin::Fetchmail { id_file, host, user }) = sample().accounts[0].origin.clone() else { panic!() };
-    assert_eq!((id_file, host.as_str(), user.as_str()), (None, "pop.example.org", "anna"));
+    let Some(Origin::Fetchmail { id_file, host, poll, user }) = sample().accounts[0].origin.clone() else { panic!() };
+    assert_eq!((id_file, host.as_str(), poll.as_str(), user.as_str()), (None, "pop.example.org", "work", "anna"));
 }
 
 proptest! {

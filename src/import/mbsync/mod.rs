@@ -43,17 +43,23 @@ pub fn parse(text: &str) -> Imported {
     imported.sorted()
 }
 
-/// Two sync accounts in one root are refused by mailferry.
+/// Two sync accounts in one root, or one root inside another, are refused by mailferry.
 fn own_root(account: &mut ImportedAccount, others: &[ImportedAccount]) {
-    let root = account.text("maildir").map(str::to_owned);
-    if let Some(root) = root
-        && others.iter().any(|other| other.text("maildir") == Some(root.as_str()))
-    {
-        account.set("maildir", format!("{}/{}", root.trim_end_matches('/'), account.name));
-        account.warn(
-            0,
-            format!("{root} belongs to another account already: move this account's folders to the maildir below"),
-        );
+    let Some(root) = account.text("maildir").map(str::to_owned) else { return };
+    let inside = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+    for other in others {
+        let Some(taken) = other.text("maildir") else { continue };
+        if taken == root {
+            account.set("maildir", format!("{}/{}", root.trim_end_matches('/'), account.name));
+        }
+        if taken == root || inside(&root, taken) || inside(taken, &root) {
+            let text = format!(
+                "the maildir {root} and that of {} share a directory, which mailferry refuses: move the folders of each account to one of its own",
+                other.name
+            );
+            account.warn(0, text);
+            return;
+        }
     }
 }
 

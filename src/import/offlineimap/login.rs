@@ -25,6 +25,8 @@ impl Reader<'_> {
     pub(super) fn login(&self, account: &mut ImportedAccount) {
         if let Some(user) = self.literal_or_eval(account, "remoteuser") {
             account.set("user", user);
+        } else if account.get("tunnel").is_none() {
+            account.warn(self.remote.line, "this repository has no remoteuser: set user");
         }
         if let Some(entry) = self.get(self.remote, "remotepassfile") {
             account.set("password_file", terms::braced_variables(&entry.value));
