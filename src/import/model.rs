@@ -197,10 +197,40 @@ impl Imported {
         self.accounts.push(account);
     }
 
-    /// Brings the warnings into the order of the file.
+    /// Turns the folder names of `folders` and `trash` from modified UTF-7, in which the tools' users have to write them, into text.
+    ///
+    /// `decode` gives `None` for what is no modified UTF-7 (a plain `R&D`), which stays as it is.
+    #[must_use]
+    pub fn decode_names(mut self, decode: &dyn Fn(&str) -> Option<String>) -> Self {
+        let decoded = |name: &str| decode(name).unwrap_or_else(|| name.to_owned());
+        for account in &mut self.accounts {
+            let already = matches!(&account.origin, Some(Origin::OfflineImap(origin)) if origin.utf8_names);
+            for (key, value) in &mut account.keys {
+                match value {
+                    Value::Text(name) if *key == "trash" => *name = decoded(name),
+                    Value::List(patterns) if *key == "folders" && !already => {
+                        for pattern in patterns {
+                            *pattern = decoded(pattern);
+                        }
+                    }
+                    Value::Text(_) | Value::List(_) | Value::Bool(_) | Value::Int(_) | Value::Table(_) => {}
+                }
+            }
+        }
+        self
+    }
+
+    /// Brings the warnings into the order of the file, each once (accounts can share a section).
     #[must_use]
     pub fn sorted(mut self) -> Self {
-        self.warnings.sort_by_key(|warning| warning.line.unwrap_or(0));
+        let mut once: Vec<Warning> = Vec::new();
+        for warning in self.warnings {
+            if !once.contains(&warning) {
+                once.push(warning);
+            }
+        }
+        once.sort_by_key(|warning| warning.line.unwrap_or(0));
+        self.warnings = once;
         self
     }
 }
@@ -240,6 +270,21 @@ mod tests {
         let mut account = ImportedAccount::new("a");
         account.password = Some(Password::new("hunter2".to_owned()));
         assert!(!format!("{account:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn folder_names_are_decoded() {
+        let mut account = ImportedAccount::new("a");
+        account.set("folders", vec!["*".to_owned(), "!Entw&APw-rfe/*".to_owned(), "R&D".to_owned()]);
+        account.set("trash", "M&APw-ll");
+        account.set("maildir", "~/M&APw-ll");
+        let mut imported = Imported::default();
+        imported.add(account);
+        let decode = |name: &str| (name != "R&D").then(|| name.replace("&APw-", "ü"));
+        let account = &imported.decode_names(&decode).accounts[0];
+        let names = ["*", "!Entwürfe/*", "R&D"].map(str::to_owned).to_vec();
+        assert_eq!(account.get("folders"), Some(&Value::List(names)));
+        assert_eq!((account.text("trash"), account.text("maildir")), (Some("Müll"), Some("~/M&APw-ll")));
     }
 
     #[test]

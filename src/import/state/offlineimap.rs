@@ -174,6 +174,20 @@ mod tests {
     }
 
     #[test]
+    fn the_sqlite_cache_has_the_rows_we_ask_for() {
+        let cache = rusqlite::Connection::open_in_memory().unwrap();
+        cache
+            .execute_batch(include_str!("../../../tests/data/import/offlineimap/LocalStatus-sqlite.INBOX.sql"))
+            .unwrap();
+        let mut query = cache.prepare("SELECT id, flags FROM status ORDER BY id").unwrap();
+        let rows = query.query_map([], |row| Ok(StatusRow { uid: row.get(0)?, flags: row.get(1)? })).unwrap();
+        let rows: Vec<_> = rows.map(Result::unwrap).collect();
+        let pairs = paired(&folder("INBOX"), Some(&rows));
+        let found: Vec<_> = pairs.iter().map(|pair| (pair.uid, pair.flags.as_deref())).collect();
+        assert_eq!(found, [(1, Some("")), (4, Some("FS")), (6, Some(""))]);
+    }
+
+    #[test]
     fn state_names() {
         assert_eq!(
             (state_name("Lists/rust"), state_name("."), state_name("INBOX")),
