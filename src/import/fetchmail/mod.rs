@@ -221,8 +221,14 @@ impl Reader<'_> {
     }
 
     fn retention(&self, account: &mut ImportedAccount, imap: bool) {
+        let all = self.user.flag("fetchall") == Some(true);
         if self.user.flag("keep") == Some(true) {
             account.set("keep", true);
+        } else if imap && !all {
+            // fetchmail neither fetched nor deleted what was read already; mailferry would do both.
+            account.set("keep", true);
+            let text = "fetchmail deleted only what was unread (IMAP without fetchall): everything is kept; set delete to change that";
+            account.warn(self.entry.line, text);
         } else {
             account.set("delete", true);
         }

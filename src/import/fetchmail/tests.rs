@@ -47,6 +47,14 @@ fn imap_and_a_skipped_entry() {
 }
 
 #[test]
+fn imap_mail_that_was_read_is_not_deleted() {
+    let of = |options: &str| parse(&format!("poll h proto imap user u {options}")).accounts.remove(0);
+    assert_eq!((of("").get("delete"), of("").get("keep")), (None, Some(&Value::Bool(true))));
+    assert_eq!(of("fetchall").get("delete"), Some(&Value::Bool(true)));
+    assert_eq!(of("fetchall keep").get("delete"), None);
+}
+
+#[test]
 fn the_host_asked_stands_in_the_id_file() {
     let Some(Origin::Fetchmail { id_file, host, poll, user }) = sample().accounts[0].origin.clone() else { panic!() };
     assert_eq!((id_file, host.as_str(), poll.as_str(), user.as_str()), (None, "pop.example.org", "work", "anna"));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{PairedMessage, unique_part};
 use crate::import::model::Warning;
 use crate::import::origin::{MbsyncChannel, MbsyncOrigin};
+use crate::mail::Side;
 
 /// A `.mbsyncstate`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,8 +33,8 @@ pub struct SyncEntry {
     pub far: u32,
     /// UID in the Maildir; 0 likewise.
     pub near: u32,
-    /// One of the two is only a placeholder for a message over `MaxSize`.
-    pub placeholder: bool,
+    /// One of the two is only a placeholder for a message over `MaxSize`: which.
+    pub placeholder: Option<Side>,
     /// Left out of the Maildir by `MaxMessages`, or skipped.
     pub expired: bool,
     /// Maildir letters that both sides had.
@@ -117,7 +118,7 @@ fn entry(line: &str) -> Option<SyncEntry> {
     Some(SyncEntry {
         far,
         near,
-        placeholder: marks.contains(['<', '>']),
+        placeholder: if marks.contains('<') { Some(Side::Remote) } else { marks.contains('>').then_some(Side::Local) },
         expired: marks.contains(['^', '~', 'X']),
         flags: flags.to_owned(),
     })
@@ -159,13 +160,8 @@ pub fn paired(state: &SyncState, folder: &FolderFiles<'_>) -> Vec<PairedMessage>
     if state.far_uid_validity == 0 || folder.uid_validity.is_none_or(|validity| validity != state.near_uid_validity) {
         return Vec::new();
     }
-    let mut by_uid: BTreeMap<u32, Option<&str>> = BTreeMap::new();
-    for file in folder.files {
-        if let Some(uid) = file_uid(file) {
-            by_uid.entry(uid).and_modify(|file| *file = None).or_insert(Some(file));
-        }
-    }
-    let real = state.entries.iter().filter(|entry| entry.far > 0 && entry.near > 0 && !entry.placeholder);
+    let by_uid = files_by_uid(folder);
+    let real = state.entries.iter().filter(|entry| entry.far > 0 && entry.near > 0 && entry.placeholder.is_none());
     real.filter_map(|entry| {
         let file = (*by_uid.get(&entry.near)?)?;
         Some(PairedMessage {
@@ -177,6 +173,29 @@ pub fn paired(state: &SyncState, folder: &FolderFiles<'_>) -> Vec<PairedMessage>
         })
     })
     .collect()
+}
+
+/// The files of a folder, up to their flags, that only stand for a message too large to download: no messages, never to be uploaded.
+#[must_use]
+pub fn placeholders(state: &SyncState, folder: &FolderFiles<'_>) -> Vec<String> {
+    if folder.uid_validity.is_none_or(|validity| validity != state.near_uid_validity) {
+        return Vec::new();
+    }
+    let by_uid = files_by_uid(folder);
+    let stubs = state.entries.iter().filter(|entry| entry.placeholder == Some(Side::Local));
+    let files = stubs.filter_map(|entry| *by_uid.get(&entry.near)?);
+    files.map(|file| unique_part(file, folder.info_delimiter).to_owned()).collect()
+}
+
+/// `None` for a UID that several files carry.
+fn files_by_uid<'a>(folder: &FolderFiles<'a>) -> BTreeMap<u32, Option<&'a str>> {
+    let mut by_uid: BTreeMap<u32, Option<&str>> = BTreeMap::new();
+    for file in folder.files {
+        if let Some(uid) = file_uid(file) {
+            by_uid.entry(uid).and_modify(|file| *file = None).or_insert(Some(file));
+        }
+    }
+    by_uid
 }
 
 /// Where the sync state of a pair of boxes is kept.
@@ -196,6 +215,12 @@ pub enum StateFile {
 #[must_use]
 pub fn state_file(origin: &MbsyncOrigin, channel: &MbsyncChannel, far_box: &str, near_box: &str) -> StateFile {
     let flat = |name: &str| name.replace('/', "!");
+    // The Maildir's box is named as on disk.
+    let near_box = match &origin.flatten {
+        Some(flatten) => near_box.replace('/', flatten),
+        None => near_box.to_owned(),
+    };
+    let near_box = near_box.as_str();
     let delimiter = origin.field_delimiter;
     let global = format!(
         "{delimiter}{}{delimiter}{}_{delimiter}{}{delimiter}{}",
@@ -243,9 +268,11 @@ mod tests {
     fn a_placeholder_is_no_message() {
         let state = parse(include_str!("../../../tests/data/import/mbsync/placeholder.mbsyncstate"));
         assert_eq!(state.max_expired_far_uid, 3);
-        assert!(state.entries[2].placeholder);
+        assert_eq!(state.entries[2].placeholder, Some(Side::Local));
         let pairs = paired(&state, &files(&["a,U=1:2,", "b,U=2:2,", "c,U=3:2,"], Some(1_795_298_765)));
         assert_eq!(pairs.iter().map(|pair| pair.uid).collect::<Vec<_>>(), [4, 5]);
+        assert_eq!(placeholders(&state, &files(&["a,U=1:2,", "c,U=3:2,S"], Some(1_795_298_765))), ["c,U=3"]);
+        assert!(placeholders(&state, &files(&["c,U=3:2,S"], Some(1))).is_empty());
     }
 
     #[test]
@@ -291,6 +318,9 @@ mod tests {
             state_file(&origin, &channel(Some("/s/"), true), "x", "Lists/rust"),
             StateFile::Path("/s/Lists!rust".to_owned())
         );
+        let flat = MbsyncOrigin { flatten: Some(".".to_owned()), ..origin.clone() };
+        let path = StateFile::Path("/st-:far:Lists!rust_:near:Lists.rust".to_owned());
+        assert_eq!(state_file(&flat, &channel(Some("/st-"), false), "Lists/rust", "Lists/rust"), path);
         assert_eq!(file(channel(Some("*"), false)), StateFile::InFolder(".mbsyncstate"));
         assert_eq!(file(channel(None, false)), StateFile::Default(":far:Lists!rust_:near:Lists.rust".to_owned()));
     }
