@@ -1,1 +1,3 @@
 //! From an e-mail address to a working profile.
+
+pub mod schedule;
