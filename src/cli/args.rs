@@ -8,6 +8,13 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::measure;
 
+// Headings in the help. They stand on each option, because a heading of a flattened group would spread to what follows.
+const EVERY: &str = "Options of every command";
+const URL: &str = "For accounts given as a URL";
+const SERVER: &str = "The server";
+const LOGIN: &str = "The login";
+const PROFILE: &str = "The profile";
+
 /// What was asked for.
 #[derive(Debug, Parser)]
 #[command(
@@ -32,25 +39,24 @@ pub struct Cli {
 
 /// Options of every command, before or after it.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// The config file [env: MAILFERRY_CONFIG] [default: ~/.config/mailferry/config.toml]
-    #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = EVERY, short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// Only errors
-    #[arg(short, long, global = true)]
+    #[arg(help_heading = EVERY, short, long, global = true)]
     pub quiet: bool,
     /// Say more: -v the summary, -vv the protocol, with every secret left out
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(help_heading = EVERY, short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// One JSON object a line on standard output
-    #[arg(long, global = true)]
+    #[arg(help_heading = EVERY, long, global = true)]
     pub json: bool,
     /// Colours [default: auto; NO_COLOR is honoured]
-    #[arg(long, global = true, value_enum, value_name = "WHEN", hide_default_value = true, default_value_t = Color::Auto)]
+    #[arg(help_heading = EVERY, long, global = true, value_enum, value_name = "WHEN", hide_default_value = true, default_value_t = Color::Auto)]
     pub color: Color,
     /// No progress bars
-    #[arg(long, global = true)]
+    #[arg(help_heading = EVERY, long, global = true)]
     pub no_progress: bool,
 }
 
@@ -105,19 +111,18 @@ pub enum Command {
 
 /// Options of an account given as a URL.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "For accounts given as a URL, such as pop3s://me@pop.example.org")]
 pub struct AdHoc {
     /// The Maildir [required with a URL; overrides `maildir`]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(help_heading = URL, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub into: Option<PathBuf>,
     /// A command whose first line of output is the password
-    #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
+    #[arg(help_heading = URL, long, value_name = "CMD", value_hint = ValueHint::CommandString)]
     pub password_command: Option<String>,
     /// Certificates (PEM) to trust besides the system's
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = URL, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub ca_file: Option<PathBuf>,
     /// Accept just the certificate with this SHA-256 (sha256:HEX)
-    #[arg(long, value_name = "FP", value_parser = fingerprint)]
+    #[arg(help_heading = URL, long, value_name = "FP", value_parser = fingerprint)]
     pub tls_fingerprint: Option<Fingerprint>,
 }
 
@@ -305,76 +310,73 @@ pub struct SetupArgs {
 
 /// Where the server is.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "The server")]
 pub struct SetupServer {
     /// A provider known to mailferry, such as fastmail
-    #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = SERVER, long, value_name = "NAME")]
     pub provider: Option<String>,
     /// imap or pop3
-    #[arg(long, value_enum, value_name = "PROTOCOL")]
+    #[arg(help_heading = SERVER, long, value_enum, value_name = "PROTOCOL")]
     pub protocol: Option<Protocol>,
     /// The server's name
-    #[arg(long, value_name = "HOST", value_hint = ValueHint::Hostname)]
+    #[arg(help_heading = SERVER, long, value_name = "HOST", value_hint = ValueHint::Hostname)]
     pub host: Option<String>,
     /// The server's port
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(help_heading = SERVER, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
     /// When TLS begins
-    #[arg(long, value_enum, value_name = "TLS")]
+    #[arg(help_heading = SERVER, long, value_enum, value_name = "TLS")]
     pub tls: Option<Tls>,
     /// Certificates (PEM) to trust besides the system's
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = SERVER, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub ca_file: Option<PathBuf>,
     /// Accept just the certificate with this SHA-256 (sha256:HEX)
-    #[arg(long, value_name = "FP", value_parser = fingerprint)]
+    #[arg(help_heading = SERVER, long, value_name = "FP", value_parser = fingerprint)]
     pub tls_fingerprint: Option<Fingerprint>,
 }
 
 /// How to log in.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "The login")]
 pub struct SetupSecret {
     /// The user name [default: the address, or what the provider wants]
-    #[arg(long, value_name = "USER")]
+    #[arg(help_heading = LOGIN, long, value_name = "USER")]
     pub user: Option<String>,
     /// The mechanism, such as plain or scram-sha-256 [default: auto]
-    #[arg(long, value_name = "AUTH")]
+    #[arg(help_heading = LOGIN, long, value_name = "AUTH")]
     pub auth: Option<String>,
     /// A command whose first line of output is the password
-    #[arg(long, value_name = "CMD", group = "source", value_hint = ValueHint::CommandString)]
+    #[arg(help_heading = LOGIN, long, value_name = "CMD", group = "source", value_hint = ValueHint::CommandString)]
     pub password_command: Option<String>,
     /// A file whose first line is the password; made with mode 0600 if the password was asked for
-    #[arg(long, value_name = "FILE", group = "source", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = LOGIN, long, value_name = "FILE", group = "source", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
     /// An environment variable that holds the password
-    #[arg(long, value_name = "NAME", group = "source")]
+    #[arg(help_heading = LOGIN, long, value_name = "NAME", group = "source")]
     pub password_env: Option<String>,
     /// The service name of the keyring's entry
-    #[arg(long, value_name = "SERVICE", group = "source")]
+    #[arg(help_heading = LOGIN, long, value_name = "SERVICE", group = "source")]
     pub password_keyring: Option<String>,
     /// The id of your OAuth 2.0 application: sign in with it instead of a password
-    #[arg(long, value_name = "ID", group = "source")]
+    #[arg(help_heading = LOGIN, long, value_name = "ID", group = "source")]
     pub client_id: Option<String>,
     /// A command whose first line of output is an OAuth 2.0 access token
-    #[arg(long, value_name = "CMD", group = "source", value_hint = ValueHint::CommandString)]
+    #[arg(help_heading = LOGIN, long, value_name = "CMD", group = "source", value_hint = ValueHint::CommandString)]
     pub token_command: Option<String>,
 }
 
 /// What becomes of the mail.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "The profile")]
 pub struct SetupProfile {
     /// The account's name in the config file
-    #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = PROFILE, long, value_name = "NAME")]
     pub name: Option<String>,
     /// The Maildir [default: ~/Mail/{account}]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(help_heading = PROFILE, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub maildir: Option<String>,
     /// The layout of the Maildir
-    #[arg(long, value_enum, value_name = "LAYOUT")]
+    #[arg(help_heading = PROFILE, long, value_enum, value_name = "LAYOUT")]
     pub layout: Option<Layout>,
     /// IMAP: sync both ways, mirror the server, or archive
-    #[arg(long, value_enum, value_name = "MODE")]
+    #[arg(help_heading = PROFILE, long, value_enum, value_name = "MODE")]
     pub mode: Option<Mode>,
     /// POP3: what stays on the server.
     #[command(flatten)]

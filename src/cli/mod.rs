@@ -1,4 +1,5 @@
 //! The command line: arguments in, exit status out.
 
 pub mod args;
+pub mod docs;
 pub mod exit;
