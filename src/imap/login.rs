@@ -161,6 +161,9 @@ fn authenticate(connection: &mut Connection, account: &Account, credentials: &Cr
         encrypted,
         have: Have { binding: binding.is_some(), oauth: credentials.oauth, no_secret: credentials.secret.is_none() },
     };
+    if let (Some(trace), Some(secret)) = (connection.stream().trace(), &credentials.secret) {
+        trace.hide(secret.expose());
+    }
     let mechanism = sasl::choose(account.login.mechanism, &offer)?;
     // What was told of capabilities before the login's answer does not count after it.
     connection.told.capabilities_fresh = false;
