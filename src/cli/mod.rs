@@ -3,3 +3,4 @@
 pub mod args;
 pub mod docs;
 pub mod exit;
+pub mod setup;
