@@ -3,4 +3,5 @@
 pub mod args;
 pub mod docs;
 pub mod exit;
+pub mod parse;
 pub mod setup;
