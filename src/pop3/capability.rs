@@ -115,7 +115,9 @@ mod tests {
 
     #[test]
     fn gmail_as_recorded() {
-        let caps = Capabilities::from_text("USER\nRESP-CODES\nEXPIRE 0\nLOGIN-DELAY 300\nTOP\nUIDL\nX-GOOGLE-RICO\nSASL PLAIN XOAUTH2");
+        let caps = Capabilities::from_text(
+            "USER\nRESP-CODES\nEXPIRE 0\nLOGIN-DELAY 300\nTOP\nUIDL\nX-GOOGLE-RICO\nSASL PLAIN XOAUTH2",
+        );
         assert!(caps.quit_deletes() && caps.has("top") && !caps.pipelining());
         assert_eq!((caps.login_delay(), caps.sasl()), (Some(300), vec!["PLAIN", "XOAUTH2"]));
         assert!(!Capabilities::from_text("expire 60").quit_deletes());

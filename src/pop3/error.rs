@@ -28,7 +28,8 @@ pub enum Code {
 impl Code {
     /// The code that `levels` spell, in any case.
     pub(super) fn from_levels(levels: &[&[u8]]) -> Self {
-        let level = |n: usize| levels.get(n).map(|l| String::from_utf8_lossy(l).to_ascii_uppercase()).unwrap_or_default();
+        let level =
+            |n: usize| levels.get(n).map(|l| String::from_utf8_lossy(l).to_ascii_uppercase()).unwrap_or_default();
         match (level(0).as_str(), level(1).as_str()) {
             ("IN-USE", _) => Self::InUse,
             ("LOGIN-DELAY", _) => Self::LoginDelay,

@@ -112,7 +112,12 @@ impl Link {
         loop {
             let input = self.stream.fill()?;
             let step = decoder.push(input, out).map_err(Error::Sink)?;
-            self.stream.consume(step.consumed);
+            // A trace shows listings, and only counts messages.
+            if matches!(command, "RETR" | "TOP") {
+                self.stream.consume_body(step.consumed);
+            } else {
+                self.stream.consume(step.consumed);
+            }
             taken += step.consumed as u64;
             if step.done {
                 return Ok(());

@@ -34,8 +34,7 @@ pub enum AuthLine {
 /// `resp-code = "[" resp-level *("/" resp-level) "]"`
 fn resp_code(input: &[u8]) -> IResult<&[u8], Code> {
     let resp_level = take_while1(|c: u8| c > b' ' && c < 0x7f && !matches!(c, b'/' | b']' | b'['));
-    let (input, levels) =
-        delimited(char('['), separated_list1(char('/'), resp_level), char(']')).parse(input)?;
+    let (input, levels) = delimited(char('['), separated_list1(char('/'), resp_level), char(']')).parse(input)?;
     Ok((input, Code::from_levels(&levels)))
 }
 
@@ -67,7 +66,8 @@ pub fn status(line: &[u8]) -> Option<Status> {
 #[must_use]
 pub fn auth_line(line: &[u8]) -> Option<AuthLine> {
     let continue_req = |input| -> IResult<&[u8], &[u8]> {
-        let (input, _) = (char('+'), verify(rest_of, |r: &[u8]| matches!(r.first(), None | Some(b' ' | b'\t')))).parse(input)?;
+        let (input, _) =
+            (char('+'), verify(rest_of, |r: &[u8]| matches!(r.first(), None | Some(b' ' | b'\t')))).parse(input)?;
         Ok((input, line.get(1..).unwrap_or_default().trim_ascii()))
     };
     match continue_req(line) {
@@ -85,7 +85,8 @@ fn rest_of(input: &[u8]) -> IResult<&[u8], &[u8]> {
 pub fn timestamp(greeting: &[u8]) -> Option<Vec<u8>> {
     let from = greeting.iter().position(|&c| c == b'<')?;
     let vchar = |c: u8| (0x21..0x7f).contains(&c) && !matches!(c, b'<' | b'>' | b'@');
-    let mut stamp = (char::<&[u8], nom::error::Error<&[u8]>>('<'), take_while(vchar), char('@'), take_while(vchar), char('>'));
+    let mut stamp =
+        (char::<&[u8], nom::error::Error<&[u8]>>('<'), take_while(vchar), char('@'), take_while(vchar), char('>'));
     let tail = greeting.get(from..)?;
     let (left, _) = stamp.parse(tail).ok()?;
     Some(tail.get(..tail.len() - left.len())?.to_vec())

@@ -207,7 +207,8 @@ impl Session {
     }
 
     fn listing(&mut self, messages: &[Stored], text: impl Fn(&Stored) -> String) -> bool {
-        let lines: Vec<String> = messages.iter().enumerate().map(|(i, s)| format!("{} {}\r\n", i + 1, text(s))).collect();
+        let lines: Vec<String> =
+            messages.iter().enumerate().map(|(i, s)| format!("{} {}\r\n", i + 1, text(s))).collect();
         self.say(format!("+OK\r\n{}.\r\n", lines.concat()).as_bytes())
     }
 

@@ -112,9 +112,7 @@ impl Transaction {
                 .into_iter()
                 .map(|(number, uidl)| Listed { number, uidl, size: sizes.get(&number).copied().flatten() })
                 .collect(),
-            (false, true) => {
-                sizes.into_iter().map(|(number, size)| Listed { number, uidl: None, size }).collect()
-            }
+            (false, true) => sizes.into_iter().map(|(number, size)| Listed { number, uidl: None, size }).collect(),
             (false, false) => {
                 let count = self.stat()?.0.min(MAX_MESSAGES as u64);
                 let last = u32::try_from(count).unwrap_or(u32::MAX);

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::peer::{Behaviour, Peer};
@@ -20,7 +19,7 @@ fn profile() -> Profile<'static> {
 fn connect(peer: &Peer, traffic: &Arc<Traffic>) -> Result<Authorization<'static>, Error> {
     let (socket, _running) = peer.serve();
     let stop = Stop::new().unwrap();
-    let stream = Stream::from_socket(socket, Duration::from_secs(20), &stop, Arc::clone(traffic));
+    let stream = Stream::from_socket(socket, Duration::from_secs(20), &stop, Arc::clone(traffic)).unwrap();
     Authorization::greet(stream, profile())
 }
 
@@ -107,7 +106,7 @@ fn a_known_server_is_asked_everything_in_one_flight() {
     session.leave();
     let commands = peer.take_commands();
     assert!(commands.starts_with(&["CAPA".into(), "USER me".into(), "PASS two words".into(), "UIDL".into()]));
-    assert_eq!(traffic.round_trips.load(Ordering::Relaxed), 1);
+    assert_eq!(traffic.round_trips(), 1);
 }
 
 #[test]
@@ -185,7 +184,10 @@ fn a_lone_dot_that_was_not_stuffed_is_no_end() {
     for (pipelining, which) in [(true, 0), (false, 0), (true, 1)] {
         let mut peer = Peer::default();
         for n in 0..2 {
-            peer.put(&format!("u{n}"), if n == which { "Subject: a\r\n\r\nx\r\n.\r\nlost tail\r\n" } else { "S: b\r\n\r\n" });
+            peer.put(
+                &format!("u{n}"),
+                if n == which { "Subject: a\r\n\r\nx\r\n.\r\nlost tail\r\n" } else { "S: b\r\n\r\n" },
+            );
         }
         peer.behaviour.forgets_stuffing = true;
         if !pipelining {
@@ -219,7 +221,8 @@ fn a_session_cut_at_any_byte_never_gives_half_a_message() {
     let whole = {
         let peer = three();
         let (socket, running) = peer.serve();
-        let stream = Stream::from_socket(socket, Duration::from_secs(20), &Stop::new().unwrap(), Arc::default());
+        let stream =
+            Stream::from_socket(socket, Duration::from_secs(20), &Stop::new().unwrap(), Arc::default()).unwrap();
         session(stream, &mut Collected::default()).unwrap();
         running.join()
     };
@@ -227,7 +230,8 @@ fn a_session_cut_at_any_byte_never_gives_half_a_message() {
         let mut peer = three();
         peer.behaviour = Behaviour { cut_after: Some(cut), ..Behaviour::default() };
         let (socket, _running) = peer.serve();
-        let stream = Stream::from_socket(socket, Duration::from_secs(20), &Stop::new().unwrap(), Arc::default());
+        let stream =
+            Stream::from_socket(socket, Duration::from_secs(20), &Stop::new().unwrap(), Arc::default()).unwrap();
         let mut got = Collected::default();
         let error = session(stream, &mut got).err().unwrap();
         assert!(matches!(error, Error::Transport(_)), "{cut}: {error}");
