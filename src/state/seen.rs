@@ -4,10 +4,11 @@
 //! IMAP folder under one UIDVALIDITY. It is made in the transaction that follows the message's flush to disk.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, named_params};
+use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, named_params, params};
 
+use super::account::{AccountRow, Key};
+use super::{AccountId, Error, State};
 use crate::mail::{Digest, Timestamp};
-use crate::severity::{Kind, Retry, Scope, Severity};
 
 /// The tables, for the migrations.
 ///
@@ -17,7 +18,7 @@ use crate::severity::{Kind, Retry, Scope, Severity};
 pub const SCHEMA: &str = "
 CREATE TABLE seen (
     id         INTEGER PRIMARY KEY,
-    account    TEXT NOT NULL,
+    account    INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
     source     TEXT NOT NULL,
     uidl       BLOB,
     size       INTEGER,
@@ -31,28 +32,10 @@ CREATE TABLE seen (
 ) STRICT;
 CREATE INDEX seen_source ON seen (account, source);
 CREATE TABLE seen_server (
-    account      TEXT PRIMARY KEY,
-    capabilities TEXT NOT NULL DEFAULT '',
-    unfinished   INTEGER NOT NULL DEFAULT 0 CHECK (unfinished IN (0, 1))
-) STRICT, WITHOUT ROWID;
+    account      INTEGER PRIMARY KEY REFERENCES account ON DELETE CASCADE,
+    capabilities TEXT NOT NULL
+) STRICT;
 ";
-
-/// The memory could not be read or written.
-#[derive(Debug, thiserror::Error)]
-#[error("the memory of what was fetched: {0}")]
-pub struct Error(#[from] rusqlite::Error);
-
-impl Severity for Error {
-    fn scope(&self) -> Scope {
-        Scope::Account
-    }
-    fn retry(&self) -> Retry {
-        Retry::Later
-    }
-    fn kind(&self) -> Kind {
-        Kind::Disk
-    }
-}
 
 /// What became of the server's copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,8 +108,8 @@ pub struct Row {
 /// Whose messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source<'a> {
-    /// The account: `user@host`, never the profile's label.
-    pub account: &'a str,
+    /// The account.
+    pub account: AccountId,
     /// Empty for POP3; for IMAP the folder's key and UIDVALIDITY.
     pub source: &'a str,
 }
@@ -146,7 +129,7 @@ pub fn load(connection: &Connection, source: Source<'_>) -> Result<Vec<Row>, Err
         "SELECT id, uidl, size, header, content, first_seen, folder, file, status, absent
          FROM seen WHERE account = ?1 AND source = ?2 ORDER BY id",
     )?;
-    let rows = statement.query_map((source.account, source.source), read_row)?;
+    let rows = statement.query_map((source.account.0, source.source), read_row)?;
     Ok(rows.collect::<Result<Vec<_>, _>>()?)
 }
 
@@ -178,7 +161,7 @@ pub fn insert(connection: &Connection, source: Source<'_>, seen: &Seen) -> Resul
          VALUES (:account, :source, :uidl, :size, :header, :content, :first_seen, :folder, :file, :status, :absent)",
     )?;
     let id = statement.insert(named_params! {
-        ":account": source.account,
+        ":account": source.account.0,
         ":source": source.source,
         ":uidl": seen.uidl,
         ":size": number(seen.size),
@@ -258,11 +241,11 @@ pub fn forget(connection: &Connection, rows: &[RowId]) -> Result<(), Error> {
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn sources(connection: &Connection, account: &str, prefix: &str) -> Result<Vec<String>, Error> {
+pub fn sources(connection: &Connection, account: AccountId, prefix: &str) -> Result<Vec<String>, Error> {
     let mut statement = connection.prepare_cached(
         "SELECT DISTINCT source FROM seen WHERE account = ?1 AND substr(source, 1, length(?2)) = ?2 ORDER BY source",
     )?;
-    let rows = statement.query_map((account, prefix), |row| row.get(0))?;
+    let rows = statement.query_map((account.0, prefix), |row| row.get(0))?;
     Ok(rows.collect::<Result<Vec<_>, _>>()?)
 }
 
@@ -270,46 +253,56 @@ pub fn sources(connection: &Connection, account: &str, prefix: &str) -> Result<V
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn capabilities(connection: &Connection, account: &str) -> Result<String, Error> {
+pub fn capabilities(connection: &Connection, account: AccountId) -> Result<String, Error> {
     let mut statement = connection.prepare_cached("SELECT capabilities FROM seen_server WHERE account = ?1")?;
-    Ok(statement.query_row([account], |row| row.get(0)).optional()?.unwrap_or_default())
+    Ok(statement.query_row([account.0], |row| row.get(0)).optional()?.unwrap_or_default())
 }
 
 /// Remembers what the account's server can do.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub fn set_capabilities(connection: &Connection, account: &str, text: &str) -> Result<(), Error> {
+pub fn set_capabilities(connection: &Connection, account: AccountId, text: &str) -> Result<(), Error> {
     connection
         .prepare_cached(
             "INSERT INTO seen_server (account, capabilities) VALUES (?1, ?2)
              ON CONFLICT (account) DO UPDATE SET capabilities = excluded.capabilities",
         )?
-        .execute((account, text))?;
+        .execute((account.0, text))?;
     Ok(())
 }
 
-/// Whether a run over the account began to deliver and did not come to its end: files may be there that no row knows.
-///
-/// # Errors
-/// When the database cannot be read.
-pub fn is_unfinished(connection: &Connection, account: &str) -> Result<bool, Error> {
-    let mut statement = connection.prepare_cached("SELECT unfinished FROM seen_server WHERE account = ?1")?;
-    Ok(statement.query_row([account], |row| row.get(0)).optional()?.unwrap_or(false))
-}
-
-/// Notes that deliveries begin, or that all of them have their rows.
-///
-/// # Errors
-/// When the database cannot be written.
-pub fn set_unfinished(connection: &Connection, account: &str, unfinished: bool) -> Result<(), Error> {
-    connection
-        .prepare_cached(
-            "INSERT INTO seen_server (account, unfinished) VALUES (?1, ?2)
-             ON CONFLICT (account) DO UPDATE SET unfinished = excluded.unfinished",
-        )?
-        .execute((account, unfinished))?;
-    Ok(())
+impl State {
+    /// The fetch account of this server and user, made if there is none. Where the profile `label` named another server or
+    /// user before, that memory is taken over; every message of it counts as no longer listed, so that its id alone proves nothing.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn fetch_account(&mut self, key: &Key<'_>, label: &str, now: Timestamp) -> Result<AccountRow, Error> {
+        if let Some(found) = self.find_account(key)? {
+            return Ok(found);
+        }
+        self.commit(|db| {
+            let before: Option<i64> = db
+                .query_row("SELECT id FROM account WHERE kind = ?1 AND label = ?2", params![key.kind, label], |r| r.get(0))
+                .optional()?;
+            if let Some(id) = before {
+                db.execute(
+                    "UPDATE account SET host = ?2, port = ?3, user = ?4 WHERE id = ?1",
+                    params![id, key.host, key.port, key.user],
+                )?;
+                db.execute("UPDATE seen SET absent = ?2 WHERE account = ?1 AND absent IS NULL", params![id, now.0])?;
+                db.execute("DELETE FROM seen_server WHERE account = ?1", [id])?;
+            } else {
+                db.execute(
+                    "INSERT INTO account (kind, host, port, user, label) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![key.kind, key.host, key.port, key.user, label],
+                )?;
+            }
+            Ok(())
+        })?;
+        Ok(self.find_account(key)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+    }
 }
 
 /// A size for SQLite; what does not fit is not told.
@@ -321,12 +314,13 @@ fn number(size: Option<u64>) -> Option<i64> {
 mod tests {
     use super::*;
 
-    const WORK: Source<'_> = Source { account: "me@host", source: "" };
+    const KEY: Key<'_> = Key { kind: "fetch", host: "pop.example.org", port: 995, user: "me" };
+    const WORK: Source<'_> = Source { account: AccountId(1), source: "" };
 
-    fn database() -> Connection {
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(SCHEMA).unwrap();
-        connection
+    fn state() -> State {
+        let mut state = State::in_memory().unwrap();
+        assert_eq!(state.fetch_account(&KEY, "work", Timestamp(1)).unwrap().id, WORK.account);
+        state
     }
 
     fn seen(uidl: &[u8]) -> Seen {
@@ -345,30 +339,32 @@ mod tests {
 
     #[test]
     fn rows_come_back_as_they_went() {
-        let db = database();
+        let mut state = state();
+        let db = state.connection();
         let imported = Seen { size: None, header: None, content: None, file: None, uidl: None, ..seen(b"") };
         for one in [seen(b"a"), imported] {
-            let id = insert(&db, WORK, &one).unwrap();
-            assert!(load(&db, WORK).unwrap().contains(&Row { id, seen: one }));
+            let id = insert(db, WORK, &one).unwrap();
+            assert!(load(db, WORK).unwrap().contains(&Row { id, seen: one }));
         }
-        assert!(load(&db, Source { source: "INBOX 1", ..WORK }).unwrap().is_empty());
-        assert!(load(&db, Source { account: "other", ..WORK }).unwrap().is_empty());
+        assert!(load(db, Source { source: "INBOX 1", ..WORK }).unwrap().is_empty());
+        assert!(load(db, Source { account: AccountId(9), ..WORK }).unwrap().is_empty());
     }
 
     #[test]
     fn what_becomes_of_a_row() {
-        let db = database();
-        let id = insert(&db, WORK, &seen(b"a")).unwrap();
-        set_status(&db, &[id], Status::DeleteAsked).unwrap();
-        set_absent(&db, &[id], Some(Timestamp(5))).unwrap();
-        let mut row = load(&db, WORK).unwrap().remove(0);
+        let mut state = state();
+        let db = state.connection();
+        let id = insert(db, WORK, &seen(b"a")).unwrap();
+        set_status(db, &[id], Status::DeleteAsked).unwrap();
+        set_absent(db, &[id], Some(Timestamp(5))).unwrap();
+        let mut row = load(db, WORK).unwrap().remove(0);
         assert_eq!((row.seen.status, row.seen.absent), (Status::DeleteAsked, Some(Timestamp(5))));
         row.seen.uidl = Some(b"b".to_vec());
         row.seen.absent = None;
-        update(&db, &row).unwrap();
-        assert_eq!(load(&db, WORK).unwrap(), [row]);
-        forget(&db, &[id]).unwrap();
-        assert!(load(&db, WORK).unwrap().is_empty());
+        update(db, &row).unwrap();
+        assert_eq!(load(db, WORK).unwrap(), [row]);
+        forget(db, &[id]).unwrap();
+        assert!(load(db, WORK).unwrap().is_empty());
     }
 
     #[test]
@@ -379,16 +375,28 @@ mod tests {
     }
 
     #[test]
-    fn the_server_and_the_unfinished_run() {
-        let db = database();
-        assert_eq!((capabilities(&db, "a").unwrap(), is_unfinished(&db, "a").unwrap()), (String::new(), false));
-        set_unfinished(&db, "a", true).unwrap();
-        set_capabilities(&db, "a", "TOP").unwrap();
-        assert_eq!((capabilities(&db, "a").unwrap(), is_unfinished(&db, "a").unwrap()), ("TOP".into(), true));
-        set_unfinished(&db, "a", false).unwrap();
-        assert_eq!((capabilities(&db, "a").unwrap(), is_unfinished(&db, "a").unwrap()), ("TOP".into(), false));
-        insert(&db, Source { account: "a", source: "INBOX 7" }, &seen(b"1")).unwrap();
-        assert_eq!(sources(&db, "a", "INBOX ").unwrap(), ["INBOX 7"]);
-        assert!(sources(&db, "a", "Work ").unwrap().is_empty());
+    fn what_is_kept_of_servers_and_sources() {
+        let mut state = state();
+        let db = state.connection();
+        let account = WORK.account;
+        assert_eq!(capabilities(db, account).unwrap(), "");
+        set_capabilities(db, account, "TOP").unwrap();
+        set_capabilities(db, account, "UIDL").unwrap();
+        assert_eq!(capabilities(db, account).unwrap(), "UIDL");
+        insert(db, Source { account, source: "INBOX 7" }, &seen(b"1")).unwrap();
+        assert_eq!(sources(db, account, "INBOX ").unwrap(), ["INBOX 7"]);
+        assert!(sources(db, account, "Work ").unwrap().is_empty());
+    }
+
+    #[test]
+    fn another_server_under_the_same_label_inherits_a_memory_in_doubt() {
+        let mut state = state();
+        insert(state.connection(), WORK, &seen(b"a")).unwrap();
+        set_capabilities(state.connection(), WORK.account, "TOP").unwrap();
+        let moved = Key { host: "mail.example.org", ..KEY };
+        assert_eq!(state.fetch_account(&moved, "work", Timestamp(7)).unwrap().id, WORK.account);
+        assert_eq!(load(state.connection(), WORK).unwrap()[0].seen.absent, Some(Timestamp(7)));
+        assert_eq!(capabilities(state.connection(), WORK.account).unwrap(), "");
+        assert_ne!(state.fetch_account(&KEY, "other", Timestamp(8)).unwrap().id, WORK.account);
     }
 }
