@@ -1,1 +1,3 @@
-//! One way, server to Maildir.
+//! `fetch`: one way, server to Maildir, with keep or delete.
+
+pub mod plan;
