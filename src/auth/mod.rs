@@ -6,12 +6,3 @@ mod secret;
 
 pub use environment::child_environment;
 pub use secret::Secret;
-
-/// Shim until the real one is merged.
-#[allow(missing_docs)]
-#[derive(Clone)]
-pub struct Credentials {
-    pub user: String,
-    pub secret: Option<Secret>,
-    pub oauth: bool,
-}

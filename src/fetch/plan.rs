@@ -310,13 +310,7 @@ fn by_one_header(at: usize, row: usize, entries: &[Entry], rows: &[Row], headers
 
 /// The doubtful cases: headers decide, one to one; equal sizes and live rows first. A row taken over from another tool has no
 /// header, and its id is all there is.
-fn by_headers(
-    group: &Group,
-    entries: &[Entry],
-    rows: &[Row],
-    headers: &Headers,
-    set: &mut dyn FnMut(usize, Identity),
-) {
+fn by_headers(group: &Group, entries: &[Entry], rows: &[Row], headers: &Headers, set: &mut dyn FnMut(usize, Identity)) {
     let mut free = group.rows.clone();
     for &at in &group.entries {
         let Some(entry) = entries.get(at) else { continue };

@@ -158,10 +158,9 @@ fn ids_that_change_at_every_login_are_bound_again_by_content() {
 #[test]
 fn an_id_that_comes_back_after_it_was_gone_is_looked_at() {
     let entries = [entry(1, "a", 10)];
-    for change in [
-        (|s: &mut Seen| s.status = Status::Gone) as fn(&mut Seen),
-        |s: &mut Seen| s.absent = Some(Timestamp(5)),
-    ] {
+    for change in
+        [(|s: &mut Seen| s.status = Status::Gone) as fn(&mut Seen), |s: &mut Seen| s.absent = Some(Timestamp(5))]
+    {
         let rows = [with(row("a", 10, "a"), change)];
         assert_eq!(run(&entries, &rows, &[], &rules(Keep::Keep)).ask, [1]);
         let plan = run(&entries, &rows, &[(1, "a")], &rules(Keep::Keep));

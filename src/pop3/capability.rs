@@ -85,27 +85,28 @@ pub struct Remembered {
     pub before: Capabilities,
     /// In TRANSACTION state, where it was asked for again.
     pub after: Option<Capabilities>,
+    /// The login went through without a challenge: commands may follow it in the same flight.
+    pub direct: bool,
 }
 
 impl Remembered {
     /// The text kept in the state.
     #[must_use]
     pub fn to_text(&self) -> String {
-        match &self.after {
-            Some(after) => format!("{}\n.\n{}", self.before.text(), after.text()),
-            None => self.before.text(),
-        }
+        let direct = if self.direct { "direct" } else { "" };
+        let after = self.after.as_ref().map(|after| format!("\n.\n{}", after.text())).unwrap_or_default();
+        format!("{direct}\n{}{after}", self.before.text())
     }
 
     /// From the text kept in the state; anything can be read.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
-        match text.split_once("\n.\n") {
-            Some((before, after)) => {
-                Self { before: Capabilities::from_text(before), after: Some(Capabilities::from_text(after)) }
-            }
-            None => Self { before: Capabilities::from_text(text), after: None },
-        }
+        let (direct, rest) = text.split_once('\n').unwrap_or_default();
+        let (before, after) = match rest.split_once("\n.\n") {
+            Some((before, after)) => (before, Some(Capabilities::from_text(after))),
+            None => (rest, None),
+        };
+        Self { before: Capabilities::from_text(before), after, direct: direct == "direct" }
     }
 }
 
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn memory_round_trips() {
-        let one = Remembered { before: Capabilities::from_text("TOP\nSASL PLAIN LOGIN"), after: None };
+        let one = Remembered { before: Capabilities::from_text("TOP\nSASL PLAIN LOGIN"), after: None, direct: true };
         assert_eq!(Remembered::from_text(&one.to_text()), one);
         let both = Remembered { after: Some(Capabilities::from_text("PIPELINING")), ..one };
         assert_eq!(Remembered::from_text(&both.to_text()), both);

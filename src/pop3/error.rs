@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::parse::Status;
+use crate::auth::sasl;
 use crate::mail::text::clean_bytes;
 use crate::severity::{Kind, Retry, Scope, Severity};
 use crate::transport;
@@ -92,12 +93,12 @@ pub enum Error {
     /// The login was refused.
     #[error("the server refused the login: {0}")]
     Login(Refusal),
-    /// No way to log in is left: what the profile wants, the server offers, and is safe have nothing in common.
-    #[error("{0}")]
-    NoMechanism(String),
-    /// The server failed to prove that it knows the password, or sent a challenge that is none.
-    #[error("the login failed: {0}")]
-    Exchange(String),
+    /// What the profile wants and what the server offers have nothing in common.
+    #[error(transparent)]
+    Mechanism(#[from] sasl::Refusal),
+    /// The exchange of a login went wrong: a challenge that is none, a server that did not prove itself.
+    #[error(transparent)]
+    Exchange(#[from] sasl::SaslError),
     /// `tls = "starttls"`, and the server refused STLS.
     #[error("the server refused STLS: {0}")]
     NoTls(Refusal),
@@ -151,7 +152,7 @@ impl Severity for Error {
             Self::Refused { .. } => Scope::Message,
             Self::Greeting(_)
             | Self::Login(_)
-            | Self::NoMechanism(_)
+            | Self::Mechanism(_)
             | Self::Exchange(_)
             | Self::NoTls(_)
             | Self::Protocol { .. }
@@ -177,11 +178,9 @@ impl Severity for Error {
                     | Kind::Interrupted => Retry::Never,
                 }
             }
-            Self::NoMechanism(_)
-            | Self::Exchange(_)
-            | Self::Protocol { .. }
-            | Self::Limit { .. }
-            | Self::Unsendable { .. } => Retry::Never,
+            Self::Mechanism(refusal) => refusal.retry(),
+            Self::Exchange(error) => error.retry(),
+            Self::Protocol { .. } | Self::Limit { .. } | Self::Unsendable { .. } => Retry::Never,
             Self::Sink(_) => Retry::Later,
         }
     }
@@ -191,7 +190,8 @@ impl Severity for Error {
             Self::Transport(error) => error.kind(),
             Self::Greeting(refusal) => refusal.kind(Kind::TryLater),
             Self::Login(refusal) => refusal.kind(Kind::Auth),
-            Self::NoMechanism(_) | Self::Exchange(_) => Kind::Auth,
+            Self::Mechanism(refusal) => refusal.kind(),
+            Self::Exchange(error) => error.kind(),
             Self::NoTls(refusal) | Self::Refused { refusal, .. } => refusal.kind(Kind::Protocol),
             Self::Protocol { .. } | Self::Limit { .. } => Kind::Protocol,
             Self::Unsendable { .. } => Kind::Config,
@@ -211,12 +211,9 @@ impl Severity for Error {
             },
             Self::NoTls(_) => Some("set tls = \"implicit\" (port 995) if the server has that".into()),
             Self::Unsendable { .. } => Some("check user and password; auth = \"plain\" takes longer ones".into()),
-            Self::NoMechanism(_)
-            | Self::Exchange(_)
-            | Self::Refused { .. }
-            | Self::Protocol { .. }
-            | Self::Limit { .. }
-            | Self::Sink(_) => None,
+            Self::Mechanism(refusal) => refusal.hint(),
+            Self::Exchange(error) => error.hint(),
+            Self::Refused { .. } | Self::Protocol { .. } | Self::Limit { .. } | Self::Sink(_) => None,
         }
     }
 }

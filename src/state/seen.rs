@@ -284,7 +284,9 @@ impl State {
         }
         self.commit(|db| {
             let before: Option<i64> = db
-                .query_row("SELECT id FROM account WHERE kind = ?1 AND label = ?2", params![key.kind, label], |r| r.get(0))
+                .query_row("SELECT id FROM account WHERE kind = ?1 AND label = ?2", params![key.kind, label], |r| {
+                    r.get(0)
+                })
                 .optional()?;
             if let Some(id) = before {
                 db.execute(
