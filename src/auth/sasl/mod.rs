@@ -9,7 +9,7 @@ mod coding;
 mod digest;
 mod scram;
 
-pub use choose::{Offer, Refusal, choose};
+pub use choose::{Commands, Have, Offer, Refusal, choose};
 pub use coding::{decode, encode};
 pub use digest::apop;
 
