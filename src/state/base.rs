@@ -1,6 +1,7 @@
 //! A message's row: what both sides last had of it.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use rusqlite::{Connection, Row as SqlRow, params};
 
@@ -103,8 +104,8 @@ pub struct Brief {
     pub uid: Option<Uid>,
     /// Flags with letters.
     pub system: System,
-    /// Whether it has keywords, which only the full row tells.
-    pub keywords: bool,
+    /// [`keywords_hash`] of its keywords.
+    pub keywords: u64,
     /// Mark.
     pub mark: Mark,
     /// Whether work on it is open.
@@ -112,6 +113,17 @@ pub struct Brief {
 }
 
 const COLUMNS: &str = "id, folder, uid, file, flags, keywords, mark, open, size_wire, size, date, message_id, header, digest, email_id, inode";
+
+/// A number that stands for a set of keywords, whatever their case; 0 for none.
+#[must_use]
+pub fn keywords_hash(keywords: &BTreeSet<Keyword>) -> u64 {
+    if keywords.is_empty() {
+        return 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    keywords.hash(&mut hasher);
+    hasher.finish().max(1)
+}
 
 fn keywords_text(flags: &Flags) -> Option<String> {
     let words: Vec<&str> = flags.keywords.iter().map(Keyword::as_str).collect();
@@ -162,7 +174,7 @@ impl State {
     /// Those of the database.
     pub fn each_brief(&mut self, folder: FolderId, mut each: impl FnMut(Brief, Option<&[u8]>)) -> Result<(), Error> {
         let mut query = self.connection().prepare_cached(
-            "SELECT id, uid, flags, keywords IS NOT NULL, mark, open > 0, file FROM message WHERE folder = ?1 ORDER BY uid",
+            "SELECT id, uid, flags, keywords, mark, open > 0, file FROM message WHERE folder = ?1 ORDER BY uid",
         )?;
         let mut rows = query.query([folder.0])?;
         while let Some(row) = rows.next()? {
@@ -170,7 +182,7 @@ impl State {
                 id: RowId(row.get(0)?),
                 uid: row.get::<_, Option<u32>>(1)?.and_then(Uid::new),
                 system: System::from_bits(row.get(2)?),
-                keywords: row.get(3)?,
+                keywords: keywords_hash(&keywords_of(row.get_ref(3)?.as_str_or_null().map_err(rusqlite::Error::from)?)),
                 mark: Mark::from_number(row.get(4)?),
                 open: row.get(5)?,
             };

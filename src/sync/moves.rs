@@ -62,12 +62,13 @@ pub fn local_moves(views: &[View], paired: &BTreeSet<At>) -> BTreeMap<RowId, At>
         }
     }
     let mut found = BTreeMap::new();
+    let mut taken = BTreeSet::new();
     // Among equal messages: the same file first, then one of the same folder, then any.
     for strictness in 0..3 {
         for view in views {
             for (index, new) in view.local_new.iter().enumerate() {
                 let at = At { folder: view.folder, index };
-                if new.row.is_some() || paired.contains(&at) || found.values().any(|&taken| taken == at) {
+                if new.row.is_some() || paired.contains(&at) || taken.contains(&at) {
                     continue;
                 }
                 let Some(candidates) = gone.get_mut(&new.content.digest) else { continue };
@@ -78,6 +79,7 @@ pub fn local_moves(views: &[View], paired: &BTreeSet<At>) -> BTreeMap<RowId, At>
                 };
                 if let Some(position) = candidates.iter().position(fits) {
                     found.insert(candidates.swap_remove(position).row.id, at);
+                    taken.insert(at);
                 }
             }
         }

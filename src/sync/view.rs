@@ -113,6 +113,10 @@ pub struct View {
     pub read_only: bool,
     /// Absence is believed to be deletion in this run.
     pub deletions: bool,
+    /// The directory was restored from an older copy: what is missing here is fetched again (HAZARDS 5).
+    pub refetch: bool,
+    /// Too many messages resemble others without being them: nothing is uploaded (HAZARDS 24).
+    pub no_uploads: bool,
     /// The side on which the folder itself is missing: its rows only say where messages came from.
     pub lost: Option<Side>,
     /// How many messages both sides had.
@@ -133,6 +137,8 @@ impl View {
             both: Mask::all(),
             read_only: false,
             deletions: true,
+            refetch: false,
+            no_uploads: false,
             lost: None,
             paired: 0,
         }

@@ -1,0 +1,280 @@
+//! From a connection to an authenticated one: greeting, STARTTLS, AUTHENTICATE or LOGIN, capabilities.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use super::command::{Command, Literals};
+use super::connection::{Completion, Connection};
+use super::error::Error;
+use super::parse::{Response, Status, response};
+use super::quirks;
+use crate::account::{Account, AuthMechanism, TlsMode};
+use crate::auth::Credentials;
+use crate::auth::sasl::{self, Exchange, Mechanism};
+use crate::mail::text::clean_bytes;
+use crate::severity::{Retry, Severity};
+use crate::stop::Stop;
+use crate::transport::{self, Dial, Trace, Traffic};
+
+/// What it takes to open a session.
+#[derive(Clone, Debug)]
+pub struct Login<'a> {
+    /// Where to, as whom, with which quirks.
+    pub account: &'a Account,
+    /// Resolved once for the account.
+    pub credentials: &'a Credentials,
+    /// Wakes every wait.
+    pub stop: &'a Stop,
+    /// Counts what crosses.
+    pub traffic: Arc<Traffic>,
+    /// Where lines are shown, for `-vv`.
+    pub trace: Option<Trace>,
+    /// Whether a failure is final at once, as for `check`, `setup`, `folders` and `auth` (SPEC §2, `timeout`).
+    pub once: bool,
+}
+
+/// Connects and logs in, trying again as SPEC says.
+///
+/// # Errors
+/// The last failure.
+pub fn open(login: &Login<'_>) -> Result<Connection, Error> {
+    let timeout = login.account.endpoint.timeout;
+    let mut attempt = 1;
+    loop {
+        let error = match attempt_once(login) {
+            Ok(connection) => return Ok(connection),
+            Err(error) => error,
+        };
+        let pause = if login.once { None } else { transport::retry::pause(attempt, timeout) };
+        let Some(pause) = pause.filter(|_| error.retry() == Retry::Now) else { return Err(error) };
+        let time = Timespec::try_from(pause).ok();
+        let mut fds = [PollFd::from_borrowed_fd(login.stop.fd(), PollFlags::IN)];
+        // A failing poll shortens the pause, no more.
+        let _ = rustix::event::poll(&mut fds, time.as_ref());
+        if login.stop.requested() {
+            return Err(Error::Transport(transport::Error::Stopped));
+        }
+        attempt += 1;
+    }
+}
+
+fn attempt_once(login: &Login<'_>) -> Result<Connection, Error> {
+    let dial = Dial {
+        endpoint: &login.account.endpoint,
+        stop: login.stop,
+        traffic: Arc::clone(&login.traffic),
+        trace: login.trace.clone(),
+    };
+    let stream = transport::connect(&dial)?;
+    let mut connection = Connection::new(stream, login.account.endpoint.timeout);
+    establish(&mut connection, login.account, login.credentials)?;
+    Ok(connection)
+}
+
+/// Everything from the greeting to known capabilities, on a fresh connection.
+///
+/// # Errors
+/// When the server refuses or breaks the protocol, and when the connection fails.
+pub fn establish(connection: &mut Connection, account: &Account, credentials: &Credentials) -> Result<(), Error> {
+    let authenticated = greeting(connection)?;
+    let tunnel = connection.stream().is_tunnel();
+    if authenticated && !tunnel {
+        // Whoever greets so on a plain port keeps us from TLS and from proving who we talk to.
+        return Err(Error::Protocol("it claims that we are logged in already (PREAUTH)".to_owned()));
+    }
+    if account.endpoint.tls == TlsMode::StartTls && !tunnel {
+        start_tls(connection)?;
+    }
+    if !authenticated {
+        if !connection.told.capabilities_fresh {
+            ask_capability(connection)?;
+        }
+        authenticate(connection, account, credentials)?;
+    }
+    let told = &connection.told;
+    if !told.capabilities_fresh || quirks::must_ask_capability(&account.endpoint.host, &told.capabilities) {
+        ask_capability(connection)?;
+    }
+    connection.set_ready();
+    first_flight(connection, account.quirks.id_required)
+}
+
+/// Reads the greeting: whether it says that we are logged in already.
+fn greeting(connection: &mut Connection) -> Result<bool, Error> {
+    let bytes = connection.next_frame(false)?;
+    match response(&bytes) {
+        Response::Status { status, text } if bytes.starts_with(b"*") => {
+            connection.told.greeting = clean_bytes(text.text);
+            match status {
+                Status::Ok => Ok(false),
+                Status::PreAuth => Ok(true),
+                Status::No | Status::Bad | Status::Bye => Err(Error::protocol("no greeting", &bytes)),
+            }
+        }
+        Response::Status { .. }
+        | Response::Tagged { .. }
+        | Response::Continue(_)
+        | Response::Message { .. }
+        | Response::Data { .. }
+        | Response::Nothing => Err(Error::protocol("it is no IMAP server", &bytes)),
+    }
+}
+
+fn run(connection: &mut Connection, command: &Command, name: &'static str) -> Result<Completion, Error> {
+    let tag = connection.send(command)?;
+    connection.complete(tag, None, &mut |_, _| Ok(false))?.ok(name)
+}
+
+fn ask_capability(connection: &mut Connection) -> Result<(), Error> {
+    connection.told.capabilities_fresh = false;
+    run(connection, &Command::new("CAPABILITY"), "CAPABILITY")?;
+    if connection.told.capabilities_fresh {
+        return Ok(());
+    }
+    Err(Error::Protocol("no answer to CAPABILITY".to_owned()))
+}
+
+/// Upgrades. What was said before is forgotten; bytes sent ahead of the handshake are an error of the stream's.
+fn start_tls(connection: &mut Connection) -> Result<(), Error> {
+    if !connection.told.capabilities.starttls {
+        ask_capability(connection)?;
+    }
+    if !connection.told.capabilities.starttls {
+        return Err(Error::NoStartTls);
+    }
+    run(connection, &Command::new("STARTTLS"), "STARTTLS")?;
+    connection.stream().start_tls()?;
+    connection.told.forget();
+    Ok(())
+}
+
+fn authenticate(connection: &mut Connection, account: &Account, credentials: &Credentials) -> Result<(), Error> {
+    let capabilities = connection.told.capabilities.clone();
+    let binding = connection.stream().tls_server_end_point();
+    let encrypted = connection.stream().is_encrypted() || connection.stream().is_tunnel();
+    let offered: Vec<&str> = capabilities.auth.iter().map(String::as_str).collect();
+    let wanted = account.login.mechanism;
+    // Before the login's answer nothing that was told of capabilities counts for after it.
+    connection.told.capabilities_fresh = false;
+    let by_login = offered.is_empty() && wanted == AuthMechanism::Auto && !credentials.oauth || wanted == AuthMechanism::Login;
+    if by_login {
+        if capabilities.login_disabled {
+            return Err(Error::Mechanism("the server allows no login with a password on this connection".to_owned()));
+        }
+        return log_in(connection, credentials, Literals::of(&capabilities));
+    }
+    let mechanism = sasl::choose(wanted, &offered, encrypted, binding.is_some(), credentials.oauth)
+        .map_err(|refusal| Error::Mechanism(refusal.to_string()))?;
+    let attempt = Attempt { mechanism, account, credentials, binding: binding.as_deref() };
+    let outcome = attempt.run(connection, capabilities.sasl_ir)?;
+    let outcome = if outcome.status == Status::Bad && capabilities.sasl_ir {
+        attempt.run(connection, false)?
+    } else {
+        outcome
+    };
+    welcome(outcome)
+}
+
+/// A login's end as a result.
+fn welcome(outcome: Completion) -> Result<(), Error> {
+    match outcome.status {
+        Status::Ok => Ok(()),
+        Status::No | Status::Bad | Status::Bye | Status::PreAuth => {
+            Err(Error::Login { code: outcome.code, text: outcome.text })
+        }
+    }
+}
+
+fn log_in(connection: &mut Connection, credentials: &Credentials, literals: Literals) -> Result<(), Error> {
+    let secret = credentials.secret.as_ref().ok_or_else(|| Error::Mechanism("no password".to_owned()))?;
+    let mut command = Command::new("LOGIN")
+        .string(credentials.user.as_bytes(), literals)?
+        .string(secret.expose(), literals)?
+        .into_secret();
+    let tag = connection.begin(&command, Some("LOGIN ***"))?;
+    zeroize::Zeroize::zeroize(&mut command);
+    connection.end(tag)?;
+    welcome(connection.complete(tag, None, &mut |_, _| Ok(false))?)
+}
+
+/// One AUTHENTICATE.
+struct Attempt<'a> {
+    mechanism: Mechanism,
+    account: &'a Account,
+    credentials: &'a Credentials,
+    binding: Option<&'a [u8]>,
+}
+
+impl Attempt<'_> {
+    fn run(&self, connection: &mut Connection, at_once: bool) -> Result<Completion, Error> {
+        let endpoint = &self.account.endpoint;
+        let mut exchange =
+            Exchange::new(self.mechanism, self.credentials, self.binding, &endpoint.host, endpoint.port);
+        let name = self.mechanism.name();
+        let mut first = exchange.initial();
+        let mut line = format!("AUTHENTICATE {name}").into_bytes();
+        let mut shown = format!("AUTHENTICATE {name}");
+        if at_once && let Some(bytes) = first.take() {
+            // An empty initial response is a lone "=" (RFC 4959 §3).
+            let text = if bytes.is_empty() { "=".to_owned() } else { BASE64.encode(&bytes) };
+            line.push(b' ');
+            line.extend_from_slice(text.as_bytes());
+            shown.push_str(" ***");
+            drop(zeroize::Zeroizing::new(text));
+            drop(zeroize::Zeroizing::new(bytes));
+        }
+        let line = zeroize::Zeroizing::new(line);
+        let tag = connection.begin(&line, Some(&shown))?;
+        connection.end(tag)?;
+        loop {
+            let text = match connection.continuation(tag, &mut |_, _| {})? {
+                Ok(text) => text,
+                Err(outcome) => {
+                    if outcome.status == Status::Ok {
+                        exchange.done().map_err(|e| Error::Mechanism(e.to_string()))?;
+                    }
+                    return Ok(outcome);
+                }
+            };
+            let answer = match (first.take(), BASE64.decode(text.trim_ascii())) {
+                (Some(initial), _) => Ok(initial),
+                (None, Ok(challenge)) => exchange.step(&challenge).map_err(|e| e.to_string()),
+                (None, Err(_)) => Err("the server's challenge is no base64".to_owned()),
+            };
+            match answer {
+                Ok(bytes) => {
+                    let reply = zeroize::Zeroizing::new(BASE64.encode(&bytes) + "\r\n");
+                    drop(zeroize::Zeroizing::new(bytes));
+                    connection.write_secret(reply.as_bytes(), "***\r\n")?;
+                }
+                Err(why) => {
+                    connection.write(b"*\r\n")?;
+                    // The server's NO to a cancelled exchange says nothing that we do not know.
+                    let _ = connection.complete(tag, None, &mut |_, _| Ok(false))?;
+                    return Err(Error::Mechanism(why));
+                }
+            }
+        }
+    }
+}
+
+/// Buffers ID and ENABLE ahead of whatever comes next; their answers are read along with its.
+fn first_flight(connection: &mut Connection, id_required: bool) -> Result<(), Error> {
+    let capabilities = connection.told.capabilities.clone();
+    if capabilities.id || id_required {
+        let version = env!("CARGO_PKG_VERSION");
+        let id = Command::new("ID")
+            .word("(\"name\" \"mailferry\" \"version\"")
+            .string(version.as_bytes(), Literals::Synchronising)?
+            .glue(")");
+        connection.send(&id)?;
+    }
+    if capabilities.enable && capabilities.condstore {
+        let enable = Command::new("ENABLE CONDSTORE");
+        connection.send(&if capabilities.qresync { enable.word("QRESYNC") } else { enable })?;
+    }
+    Ok(())
+}

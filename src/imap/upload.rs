@@ -1,0 +1,269 @@
+//! APPEND: streamed, pipelined, in batches where the server takes several messages at once.
+
+use std::io::Read;
+
+use super::change::append_uid;
+use super::command::{Command, Literals, MailboxName};
+use super::connection::Completion;
+use super::error::Error;
+use super::parse::Status;
+use super::session::Session;
+use crate::mail::{Flags, Timestamp, Uid, UidValidity};
+
+/// At most so many messages in one command (MULTIAPPEND) or flight.
+const BATCH: usize = 500;
+/// At most so many bytes of messages in one command or flight.
+const BATCH_BYTES: u64 = 32 << 20;
+/// Larger messages wait for the server's consent unless it told how large they may be: a refusal costs the upload.
+const UNASKED: u64 = 100 << 10;
+
+/// One message to upload.
+pub struct Append<'a> {
+    /// Its flags.
+    pub flags: &'a Flags,
+    /// Its INTERNALDATE.
+    pub date: Option<Timestamp>,
+    /// Its length in bytes with CRLF line ends.
+    pub size: u64,
+    /// Its bytes with CRLF line ends: exactly `size`, or the connection is lost.
+    pub body: &'a mut dyn Read,
+}
+
+impl std::fmt::Debug for Append<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Append").field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
+/// How to upload several messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AppendHow {
+    /// As the server does it fastest; with MULTIAPPEND a batch is stored as a whole or not at all.
+    #[default]
+    Batched,
+    /// A command for each message: after a batch that failed.
+    OneByOne,
+}
+
+/// A message that the server has stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The folder's UIDVALIDITY, if APPENDUID told it.
+    pub uid_validity: Option<UidValidity>,
+    /// The message's UID, if APPENDUID told it.
+    pub uid: Option<Uid>,
+}
+
+/// A command that was sent: which messages it carries.
+struct Flight {
+    tag: u32,
+    first: usize,
+    count: usize,
+}
+
+/// The results as they come in, one for each message.
+struct Outcome {
+    results: Vec<Option<Result<Appended, Error>>>,
+    flights: Vec<Flight>,
+}
+
+impl Outcome {
+    fn settle(&mut self, tag: u32, completion: Completion) {
+        let Some(at) = self.flights.iter().position(|flight| flight.tag == tag) else { return };
+        let flight = self.flights.swap_remove(at);
+        let told = completion.arguments_of("APPENDUID").and_then(|arguments| append_uid(arguments, flight.count));
+        let ended = completion.ok("APPEND");
+        for (i, slot) in self.results.iter_mut().skip(flight.first).take(flight.count).enumerate() {
+            let uid = |(validity, uids): &(UidValidity, Vec<Uid>)| Appended {
+                uid_validity: Some(*validity),
+                uid: uids.get(i).copied(),
+            };
+            *slot = Some(match &ended {
+                Ok(_) => Ok(told.as_ref().map_or(Appended { uid_validity: None, uid: None }, uid)),
+                Err(error) => Err(error.repeat()),
+            });
+        }
+    }
+
+    fn finish(self, mut failure: Option<Error>) -> Vec<Result<Appended, Error>> {
+        let rest = |_| match failure.take() {
+            Some(error) => {
+                let later = error.repeat();
+                failure = Some(later);
+                Err(error)
+            }
+            None => Err(Error::Skipped("not sent: the session has ended")),
+        };
+        let mut rest = rest;
+        self.results.into_iter().map(|slot| slot.unwrap_or_else(|| rest(()))).collect()
+    }
+}
+
+impl Session {
+    /// Uploads messages: one result for each, in their order. Messages that the server's APPENDLIMIT forbids are not
+    /// sent. The code of a refusal (TRYCREATE, OVERQUOTA, TOOBIG, LIMIT) is in the error; a refused batch gives the same
+    /// error for each of its messages, none of which was stored. After a lost connection it is unknown what was.
+    pub fn append(
+        &mut self,
+        to: &MailboxName,
+        messages: &mut [Append<'_>],
+        how: AppendHow,
+    ) -> Vec<Result<Appended, Error>> {
+        let mut outcome = Outcome { results: messages.iter().map(|_| None).collect(), flights: Vec::new() };
+        let result = self.append_all(to, messages, how, &mut outcome);
+        if let Err(error) = &result
+            && let Some(connection) = self.live().ok().filter(|_| error.is_fatal())
+        {
+            // A message that could not be read to its end leaves the server waiting for the rest.
+            let _ = connection.check::<()>(Err(error.repeat_fatal()));
+        }
+        outcome.finish(result.err())
+    }
+
+    fn append_all(
+        &mut self,
+        to: &MailboxName,
+        messages: &mut [Append<'_>],
+        how: AppendHow,
+        outcome: &mut Outcome,
+    ) -> Result<(), Error> {
+        let literals = self.literals();
+        let head = Command::new("APPEND").mailbox(to, literals)?;
+        let limit = self.capabilities().appendlimit;
+        let multi = self.capabilities().multiappend && how == AppendHow::Batched;
+        self.live()?.drain()?;
+        let mut at = 0;
+        while at < messages.len() {
+            let batch = batch_end(messages, at, limit);
+            if batch == at {
+                if let Some(slot) = outcome.results.get_mut(at) {
+                    *slot = Some(Err(too_big()));
+                }
+                at += 1;
+                continue;
+            }
+            let count = batch - at;
+            let part = messages.get_mut(at..batch).unwrap_or_default();
+            let mut sender = Sender { session: self, literals, limit, outcome };
+            if multi && count > 1 {
+                sender.one_command(&head, part, at)?;
+            } else {
+                for (i, message) in part.chunks_mut(1).enumerate() {
+                    sender.one_command(&head, message, at + i)?;
+                }
+            }
+            sender.land()?;
+            at = batch;
+        }
+        Ok(())
+    }
+}
+
+fn too_big() -> Error {
+    Error::Refused {
+        command: "APPEND",
+        code: Some(super::code::Code::TooBig),
+        text: "the message is larger than the server's APPENDLIMIT".to_owned(),
+        bad: false,
+    }
+}
+
+/// Where the batch that begins at `at` ends; `at` itself if that message is too large for the server.
+fn batch_end(messages: &[Append<'_>], at: usize, limit: Option<u64>) -> usize {
+    let mut bytes = 0u64;
+    let mut end = at;
+    for message in messages.iter().skip(at).take(BATCH) {
+        bytes = bytes.saturating_add(message.size);
+        if limit.is_some_and(|limit| message.size > limit) || (end > at && bytes > BATCH_BYTES) {
+            break;
+        }
+        end += 1;
+    }
+    end
+}
+
+/// Sends commands and gathers the answers that come meanwhile.
+struct Sender<'a> {
+    session: &'a mut Session,
+    literals: Literals,
+    limit: Option<u64>,
+    outcome: &'a mut Outcome,
+}
+
+impl Sender<'_> {
+    /// Whether a message may go without the server's consent.
+    fn at_once(&self, size: u64) -> bool {
+        self.literals.at_once(size) && (size <= UNASKED || self.limit.is_some())
+    }
+
+    /// Sends one APPEND with all of `messages`. A server that refuses before all was sent has settled them all.
+    fn one_command(&mut self, head: &Command, messages: &mut [Append<'_>], first: usize) -> Result<(), Error> {
+        let mut tag = None;
+        let count = messages.len();
+        for message in messages {
+            let announced = self.announce(head, message, tag.is_none());
+            let connection = self.session.live()?;
+            let tag = match tag {
+                Some(tag) => {
+                    connection.write(&announced)?;
+                    tag
+                }
+                None => {
+                    let new = connection.begin(&announced, None)?;
+                    self.outcome.flights.push(Flight { tag: new, first, count });
+                    *tag.insert(new)
+                }
+            };
+            if !self.at_once(message.size) && !self.consent(tag)? {
+                return Ok(());
+            }
+            self.session.live()?.write_stream(message.body, message.size)?;
+        }
+        match tag {
+            Some(tag) => self.session.live()?.end(tag),
+            None => Ok(()),
+        }
+    }
+
+    fn announce(&self, head: &Command, message: &Append<'_>, is_first: bool) -> Vec<u8> {
+        let mut command = if is_first { head.clone() } else { Command::default() };
+        if !message.flags.is_empty() {
+            command = command.flags(message.flags);
+        }
+        if let Some(date) = message.date {
+            command = command.date(date);
+        }
+        let plus = if self.at_once(message.size) { "+" } else { "" };
+        let mut bytes = command.as_bytes().to_vec();
+        bytes.extend_from_slice(format!(" {{{}{plus}}}\r\n", message.size).as_bytes());
+        bytes
+    }
+
+    /// Waits for the server's `+`; `false`: it refused instead.
+    fn consent(&mut self, tag: u32) -> Result<bool, Error> {
+        let outcome = &mut *self.outcome;
+        let connection = self.session.live()?;
+        let answer = connection.continuation(tag, &mut |done, completion| outcome.settle(done, completion))?;
+        match answer {
+            Ok(_) => Ok(true),
+            Err(completion) if completion.status == Status::Ok => {
+                connection.check(Err(Error::Protocol("it stored a message before it had it".to_owned())))
+            }
+            Err(completion) => {
+                self.outcome.settle(tag, completion);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Reads the answers that are still to come.
+    fn land(&mut self) -> Result<(), Error> {
+        let mut tags: Vec<u32> = self.outcome.flights.iter().map(|flight| flight.tag).collect();
+        tags.sort_unstable();
+        for tag in tags {
+            let completion = self.session.live()?.complete(tag, None, &mut |_, _| Ok(false))?;
+            self.outcome.settle(tag, completion);
+        }
+        Ok(())
+    }
+}
