@@ -91,15 +91,29 @@ impl<'a> Authorization<'a> {
         read_capabilities(&mut self.link)
     }
 
-    /// Logs in. With `remembered` everything up to the listing goes out in one flight; without it CAPA is asked first.
+    /// Logs in to a server that has said what it can do, or nothing.
     ///
     /// # Errors
     /// [`Error::Login`], [`Error::Mechanism`], [`Error::Exchange`]; when the connection or the protocol breaks.
-    pub fn login(mut self, credentials: &Credentials, remembered: Option<&Remembered>) -> Result<Transaction, Error> {
-        let before = match remembered {
-            Some(memory) => memory.before.clone(),
-            None => self.capabilities()?,
-        };
+    pub fn login(self, credentials: &Credentials, capabilities: Capabilities) -> Result<Transaction, Error> {
+        self.log_in(credentials, capabilities, None)
+    }
+
+    /// Logs in to a server that is known from last time: where it pipelines, everything up to the listing goes out in one
+    /// flight, CAPA with it.
+    ///
+    /// # Errors
+    /// As [`login`](Self::login).
+    pub fn login_again(self, credentials: &Credentials, remembered: &Remembered) -> Result<Transaction, Error> {
+        self.log_in(credentials, remembered.before.clone(), Some(remembered))
+    }
+
+    fn log_in(
+        mut self,
+        credentials: &Credentials,
+        before: Capabilities,
+        remembered: Option<&Remembered>,
+    ) -> Result<Transaction, Error> {
         let mechanism = self.choose(credentials, &before)?;
         let proof = self.proof(mechanism, credentials)?;
         // Without USER, PASS or APOP only a session that has shown it takes an initial response may be sent ahead.

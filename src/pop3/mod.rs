@@ -7,6 +7,7 @@ pub mod error;
 mod link;
 pub mod login;
 pub mod multiline;
+mod open;
 pub mod parse;
 pub mod session;
 pub mod transfer;
@@ -14,6 +15,7 @@ pub mod transfer;
 pub use capability::{Capabilities, Remembered};
 pub use error::{Code, Error, Refusal};
 pub use login::{Authorization, Profile};
+pub use open::{Login, open, wait};
 pub use session::{Ended, Listed, Listing, Transaction};
 pub use transfer::{MessageSink, Part, Wanted};
 

@@ -28,7 +28,21 @@ fn credentials() -> Credentials {
 }
 
 fn login(peer: &Peer, remembered: Option<&Remembered>) -> Result<Transaction, Error> {
-    connect(peer, &Arc::default())?.login(&credentials(), remembered)
+    log_in(connect(peer, &Arc::default())?, &credentials(), remembered)
+}
+
+fn log_in(
+    mut session: Authorization<'_>,
+    credentials: &Credentials,
+    remembered: Option<&Remembered>,
+) -> Result<Transaction, Error> {
+    match remembered {
+        Some(memory) => session.login_again(credentials, memory),
+        None => {
+            let capabilities = session.capabilities()?;
+            session.login(credentials, capabilities)
+        }
+    }
 }
 
 /// Collects what is transferred.
@@ -101,12 +115,99 @@ fn a_known_server_is_asked_everything_in_one_flight() {
     assert!(first.before.pipelining() && first.after.is_none());
     peer.take_commands();
     let traffic = Arc::<Traffic>::default();
-    let mut session = connect(&peer, &traffic).unwrap().login(&credentials(), Some(&first)).unwrap();
+    let mut session = log_in(connect(&peer, &traffic).unwrap(), &credentials(), Some(&first)).unwrap();
     assert_eq!(session.listing().unwrap().messages.len(), 3);
     session.leave();
+    running.join();
     let commands = peer.take_commands();
     assert!(commands.starts_with(&["CAPA".into(), "USER me".into(), "PASS two words".into(), "UIDL".into()]));
     assert_eq!(traffic.round_trips(), 1);
+}
+
+/// Logs in with `mechanism` against answers that are given line by line.
+fn prove(
+    mechanism: AuthMechanism,
+    secret: &str,
+    capabilities: &'static str,
+    answers: &[(&'static str, &'static str)],
+) -> (Result<(), Error>, Vec<String>) {
+    let mut peer = three();
+    peer.behaviour.capabilities.push(capabilities);
+    peer.behaviour.answers = answers.to_vec();
+    let (socket, _running) = peer.serve();
+    let stream = Stream::from_socket(socket, Duration::from_secs(20), &Stop::new().unwrap(), Arc::default()).unwrap();
+    let session = Authorization::greet(stream, Profile { mechanism, ..profile() }).unwrap();
+    let oauth = mechanism == AuthMechanism::XOAuth2 || mechanism == AuthMechanism::OAuthBearer;
+    let credentials = Credentials { user: "tim".into(), secret: Some(Secret::new(secret.into())), oauth };
+    let result = log_in(session, &credentials, None).and_then(|mut session| {
+        assert_eq!(session.listing()?.messages.len(), 3);
+        Ok(())
+    });
+    let commands = peer.take_commands();
+    (result, commands)
+}
+
+#[test]
+fn tokens_go_in_two_steps_however_long() {
+    let token = "x".repeat(6000);
+    let (result, commands) =
+        prove(AuthMechanism::XOAuth2, &token, "SASL PLAIN XOAUTH2", &[("AUTH", "+ "), ("dXNlcj10aW0BYXV0aD1", "+OK")]);
+    result.unwrap();
+    assert_eq!(commands[1], "AUTH XOAUTH2");
+    assert!(commands[2].len() > 8000);
+    let refused = "+ eyJzdGF0dXMiOiI0MDAifQ==";
+    let (result, commands) = prove(
+        AuthMechanism::OAuthBearer,
+        "t",
+        "SASL OAUTHBEARER",
+        &[("AUTH", "+"), ("bixhPXRpb", refused), ("AQ==", "-ERR no")],
+    );
+    let error = result.err().unwrap();
+    assert!(error.kind() == Kind::Auth && error.to_string().contains("400"), "{error}");
+    assert_eq!(commands[3], "AQ==");
+}
+
+#[test]
+fn passwords_go_by_sasl_where_offered() {
+    let accept: &[(&'static str, &'static str)] = &[("AUTH", "+OK")];
+    let (result, commands) = prove(AuthMechanism::Plain, "tanstaaf", "SASL PLAIN", accept);
+    result.unwrap();
+    assert_eq!(commands[1], "AUTH PLAIN AHRpbQB0YW5zdGFhZg==");
+    // Too long for a command line, or not taken there: as the answer to a challenge.
+    let (result, commands) =
+        prove(AuthMechanism::Plain, &"p".repeat(300), "SASL PLAIN", &[("AUTH", "+ "), ("AHRpbQBw", "+OK")]);
+    result.unwrap();
+    assert_eq!(commands[1], "AUTH PLAIN");
+    let (result, commands) =
+        prove(AuthMechanism::Plain, "tanstaaf", "SASL PLAIN", &[("AUTH", "+"), ("AHRpbQB0", "+OK")]);
+    result.unwrap();
+    assert_eq!(commands[2], "AHRpbQB0YW5zdGFhZg==");
+    let challenge = "+ PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+";
+    let (result, commands) = prove(
+        AuthMechanism::CramMd5,
+        "tanstaaftanstaaf",
+        "SASL CRAM-MD5",
+        &[("AUTH", challenge), ("dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw", "+OK")],
+    );
+    result.unwrap();
+    assert_eq!(commands.len(), 5);
+}
+
+#[test]
+fn a_server_that_proves_nothing_is_not_believed() {
+    let (result, _) = prove(AuthMechanism::ScramSha256, "pencil", "SASL SCRAM-SHA-256", &[("AUTH", "+OK")]);
+    assert_eq!(result.err().unwrap().kind(), Kind::Auth);
+    let (result, _) = prove(AuthMechanism::ScramSha256, "pencil", "SASL PLAIN", &[]);
+    assert!(matches!(result.err().unwrap(), Error::Mechanism(_)));
+    let (result, _) = prove(AuthMechanism::Login, "x", "SASL LOGIN", &[("AUTH", "+ VXNlcm5hbWU6"), ("d", "+ x*x")]);
+    assert_eq!(result.err().unwrap().kind(), Kind::Protocol);
+}
+
+#[test]
+fn apop_is_the_rfcs() {
+    let (result, commands) = prove(AuthMechanism::Apop, "tanstaaf", "X", &[("APOP", "+OK")]);
+    result.unwrap();
+    assert_eq!(commands[1], "APOP tim c4c9334bac560ecc979e58001b3e22fb");
 }
 
 #[test]
@@ -242,7 +343,7 @@ fn a_session_cut_at_any_byte_never_gives_half_a_message() {
 }
 
 fn session(stream: Stream, got: &mut Collected) -> Result<(), Error> {
-    let mut session = Authorization::greet(stream, profile())?.login(&credentials(), None)?;
+    let mut session = log_in(Authorization::greet(stream, profile())?, &credentials(), None)?;
     let listing = session.listing()?;
     session.transfer(&all(&listing), Part::Whole, got)?;
     session.delete_and_quit(&[1])?.quit
