@@ -86,7 +86,12 @@ impl Capabilities {
             unselect: has("UNSELECT") || rev2,
             appendlimit: value("APPENDLIMIT").and_then(|n| n.parse().ok()),
             messagelimit: value("MESSAGELIMIT").and_then(|n| n.parse().ok()).filter(|&n| n > 0),
-            auth: all.iter().filter_map(|c| c.strip_prefix("AUTH=")).filter(|a| !a.is_empty()).map(str::to_owned).collect(),
+            auth: all
+                .iter()
+                .filter_map(|c| c.strip_prefix("AUTH="))
+                .filter(|a| !a.is_empty())
+                .map(str::to_owned)
+                .collect(),
             all,
         }
     }

@@ -227,7 +227,10 @@ mod tests {
     #[test]
     fn flags_and_dates() {
         let flags: Flags = ["\\Seen", "$Forwarded", "work"].into_iter().collect();
-        assert_eq!(text(&Command::new("A").flags(&flags).date(Timestamp(0))), "A ($Forwarded \\Seen work) \" 1-Jan-1970 00:00:00 +0000\"");
+        assert_eq!(
+            text(&Command::new("A").flags(&flags).date(Timestamp(0))),
+            "A ($Forwarded \\Seen work) \" 1-Jan-1970 00:00:00 +0000\""
+        );
         assert_eq!(text(&Command::new("A").flags(&Flags::none())), "A ()");
     }
 

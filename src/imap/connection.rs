@@ -53,12 +53,9 @@ impl Completion {
     pub fn ok(self, command: &'static str) -> Result<Self, Error> {
         match self.status {
             Status::Ok => Ok(self),
-            Status::No | Status::Bad | Status::Bye | Status::PreAuth => Err(Error::Refused {
-                command,
-                code: self.code,
-                text: self.text,
-                bad: self.status == Status::Bad,
-            }),
+            Status::No | Status::Bad | Status::Bye | Status::PreAuth => {
+                Err(Error::Refused { command, code: self.code, text: self.text, bad: self.status == Status::Bad })
+            }
         }
     }
 }
@@ -335,7 +332,12 @@ impl Connection {
     ///
     /// # Errors
     /// When the connection fails, the server says BYE or answers what was not asked, and what `on` gives.
-    pub fn advance(&mut self, wanted: u32, body: Option<&mut dyn BodySink>, on: &mut OnData<'_>) -> Result<Event, Error> {
+    pub fn advance(
+        &mut self,
+        wanted: u32,
+        body: Option<&mut dyn BodySink>,
+        on: &mut OnData<'_>,
+    ) -> Result<Event, Error> {
         let current = self.outstanding.front().map(|sent| sent.tag);
         if current.is_none_or(|tag| tag > wanted) || self.dead {
             return Err(Error::Skipped("no answer is to be expected any more"));
@@ -363,7 +365,13 @@ impl Connection {
         }
     }
 
-    fn tagged(&mut self, tag: &[u8], status: Option<Status>, text: &StatusText<'_>, position: u64) -> Result<Event, Error> {
+    fn tagged(
+        &mut self,
+        tag: &[u8],
+        status: Option<Status>,
+        text: &StatusText<'_>,
+        position: u64,
+    ) -> Result<Event, Error> {
         let sent = self.outstanding.pop_front().filter(|sent| Self::tag_text(sent.tag).as_bytes() == tag);
         let Some(sent) = sent else { return Err(Error::protocol("an answer to nothing that was asked", tag)) };
         let Some(status) = status else { return Err(Error::protocol("an answer without a result", text.text)) };

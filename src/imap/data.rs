@@ -290,9 +290,7 @@ pub fn list(rest: &[u8]) -> Option<ListLine> {
     let attributes = values.flags()?;
     let delimiter = values.next()?.bytes().and_then(|d| d.first().copied());
     let name: Cow<'_, [u8]> = values.next()?.name()?;
-    let attribute = |a: &[u8]| {
-        String::from_utf8_lossy(a.strip_prefix(b"\\").unwrap_or(a)).to_ascii_lowercase()
-    };
+    let attribute = |a: &[u8]| String::from_utf8_lossy(a.strip_prefix(b"\\").unwrap_or(a)).to_ascii_lowercase();
     let attributes = attributes.split(|&c| c == b' ').filter(|a| !a.is_empty()).take(100).map(attribute).collect();
     Some(ListLine { attributes, delimiter, name: MailboxName::new(&name) })
 }

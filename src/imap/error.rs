@@ -119,7 +119,9 @@ impl Error {
 
     /// Whether the server's words ask to come back later, in codes or in the sentences of servers that have none.
     fn says_later(&self) -> bool {
-        let (Self::Refused { text, .. } | Self::Bye { text, .. } | Self::Login { text, .. }) = self else { return false };
+        let (Self::Refused { text, .. } | Self::Bye { text, .. } | Self::Login { text, .. }) = self else {
+            return false;
+        };
         self.code().is_some_and(Code::is_temporary) || super::quirks::says_later(text)
     }
 }

@@ -159,7 +159,8 @@ fn authenticate(connection: &mut Connection, account: &Account, credentials: &Cr
     let wanted = account.login.mechanism;
     // Before the login's answer nothing that was told of capabilities counts for after it.
     connection.told.capabilities_fresh = false;
-    let by_login = offered.is_empty() && wanted == AuthMechanism::Auto && !credentials.oauth || wanted == AuthMechanism::Login;
+    let by_login =
+        offered.is_empty() && wanted == AuthMechanism::Auto && !credentials.oauth || wanted == AuthMechanism::Login;
     if by_login {
         if capabilities.login_disabled {
             return Err(Error::Mechanism("the server allows no login with a password on this connection".to_owned()));
@@ -170,11 +171,8 @@ fn authenticate(connection: &mut Connection, account: &Account, credentials: &Cr
         .map_err(|refusal| Error::Mechanism(refusal.to_string()))?;
     let attempt = Attempt { mechanism, account, credentials, binding: binding.as_deref() };
     let outcome = attempt.run(connection, capabilities.sasl_ir)?;
-    let outcome = if outcome.status == Status::Bad && capabilities.sasl_ir {
-        attempt.run(connection, false)?
-    } else {
-        outcome
-    };
+    let outcome =
+        if outcome.status == Status::Bad && capabilities.sasl_ir { attempt.run(connection, false)? } else { outcome };
     welcome(outcome)
 }
 
@@ -211,8 +209,7 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     fn run(&self, connection: &mut Connection, at_once: bool) -> Result<Completion, Error> {
         let endpoint = &self.account.endpoint;
-        let mut exchange =
-            Exchange::new(self.mechanism, self.credentials, self.binding, &endpoint.host, endpoint.port);
+        let mut exchange = Exchange::new(self.mechanism, self.credentials, self.binding, &endpoint.host, endpoint.port);
         let name = self.mechanism.name();
         let mut first = exchange.initial();
         let mut line = format!("AUTHENTICATE {name}").into_bytes();

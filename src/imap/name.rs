@@ -144,7 +144,10 @@ mod tests {
     #[test]
     fn known_names() {
         assert_eq!(levels(b"Entw&APw-rfe"), [text("Entwürfe")]);
-        assert_eq!(levels(b"~peter/mail/&U,BTFw-/&ZeVnLIqe-"), [text("~peter"), text("mail"), text("台北"), text("日本語")]);
+        assert_eq!(
+            levels(b"~peter/mail/&U,BTFw-/&ZeVnLIqe-"),
+            [text("~peter"), text("mail"), text("台北"), text("日本語")]
+        );
         assert_eq!(levels(b"a&-b"), [text("a&b")]);
         assert_eq!(levels(b"&2D3eCQ-"), [text("😉")]);
         assert_eq!(levels(b"inbox/x"), [text("INBOX"), text("x")]);
@@ -152,7 +155,17 @@ mod tests {
 
     #[test]
     fn what_is_not_canonical_stays_as_it_is() {
-        for wire in [&b"&AGE-"[..], b"&AP-", b"&!!-", b"&APw", b"&AOQ-&APY-", b"Entw\xFCrfe", "Entwürfe".as_bytes(), b"a\x1bb", b"&2D0-"] {
+        for wire in [
+            &b"&AGE-"[..],
+            b"&AP-",
+            b"&!!-",
+            b"&APw",
+            b"&AOQ-&APY-",
+            b"Entw\xFCrfe",
+            "Entwürfe".as_bytes(),
+            b"a\x1bb",
+            b"&2D0-",
+        ] {
             assert_eq!(levels(wire), [Component::Raw(wire.to_vec())], "{wire:?}");
         }
         assert_eq!(decode("Entwürfe".as_bytes(), None, true), FolderName::new(vec![text("Entwürfe")]));

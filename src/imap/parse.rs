@@ -316,7 +316,8 @@ impl<'a> Values<'a> {
                 escaped = false;
             } else if c == b'\\' {
                 escaped = true;
-            } else if c == b'"' && matches!(inside.get(at + 1), None | Some(b' ' | b'(' | b')' | b']' | b'\r' | b'\n')) {
+            } else if c == b'"' && matches!(inside.get(at + 1), None | Some(b' ' | b'(' | b')' | b']' | b'\r' | b'\n'))
+            {
                 // A quote inside a string that the server forgot to escape is followed by more of it.
                 end = at;
                 break;

@@ -22,9 +22,15 @@ pub fn no_mailboxid_in_list(greeting: &str) -> bool {
 #[must_use]
 pub fn says_later(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["[throttled]", "request is throttled", "maximum number of connections", "too many simultaneous", "server unavailable. 15"]
-        .iter()
-        .any(|words| text.contains(words))
+    [
+        "[throttled]",
+        "request is throttled",
+        "maximum number of connections",
+        "too many simultaneous",
+        "server unavailable. 15",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
 }
 
 /// The pause that Exchange suggests, at most 60 s.
@@ -46,7 +52,10 @@ pub fn login_hint(text: &str) -> Option<&'static str> {
         ("not enabled for imap", "switch IMAP on in the account's web settings"),
         ("web browser", "sign in once with a web browser, then try again"),
         ("basic authentication is disabled", "this account needs OAuth 2.0: run `mailferry auth`"),
-        ("authenticated but not connected", "IMAP is switched off for this mailbox, or the user name is not the mailbox's address"),
+        (
+            "authenticated but not connected",
+            "IMAP is switched off for this mailbox, or the user name is not the mailbox's address",
+        ),
         ("unsafe login", "the provider wants an authorization code instead of the password; use its preset"),
         ("too many simultaneous", "lower `connections`"),
         ("maximum number of connections", "lower `connections`"),
@@ -85,7 +94,9 @@ mod tests {
         assert_eq!(suggested_pause("x Suggested Backoff Time: soon"), None);
         assert!(login_hint("Application-specific password required: https://x").is_some());
         assert!(!says_later("Authentication failed."));
-        assert!(is_placeholder(b"Subject: x\r\n\r\nRetrieval using the IMAP4 protocol failed for the following message: 7"));
+        assert!(is_placeholder(
+            b"Subject: x\r\n\r\nRetrieval using the IMAP4 protocol failed for the following message: 7"
+        ));
     }
 
     #[test]

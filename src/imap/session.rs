@@ -164,7 +164,11 @@ impl Session {
     }
 
     /// Reads the answer to a SELECT.
-    pub(super) fn finish_selection<T>(&mut self, pending: &Pending<T>, on: &mut OnData<'_>) -> Result<Completion, Error> {
+    pub(super) fn finish_selection<T>(
+        &mut self,
+        pending: &Pending<T>,
+        on: &mut OnData<'_>,
+    ) -> Result<Completion, Error> {
         let completion = self.live()?.complete(pending.last, None, on)?.ok("SELECT")?;
         self.opened = pending.folder.unwrap_or_default();
         Ok(completion)
@@ -182,11 +186,8 @@ impl Session {
         let connection = self.live()?;
         let mut result = None;
         for tag in pending.first..=pending.last {
-            let completion = if void {
-                connection.complete_unseen(tag)?
-            } else {
-                connection.complete(tag, lend(&mut body), on)?
-            };
+            let completion =
+                if void { connection.complete_unseen(tag)? } else { connection.complete(tag, lend(&mut body), on)? };
             let completion = completion.ok(name);
             if !matches!(result, Some(Err(_))) {
                 result = Some(completion);
@@ -199,7 +200,12 @@ impl Session {
     }
 
     /// Sends one command and reads its answer.
-    pub(super) fn run(&mut self, command: Command, name: &'static str, on: &mut OnData<'_>) -> Result<Completion, Error> {
+    pub(super) fn run(
+        &mut self,
+        command: Command,
+        name: &'static str,
+        on: &mut OnData<'_>,
+    ) -> Result<Completion, Error> {
         let connection = self.live()?;
         let tag = connection.send(&command)?;
         connection.complete(tag, None, on)?.ok(name)

@@ -157,7 +157,12 @@ impl Session {
     ///
     /// # Errors
     /// When the connection fails.
-    pub fn send_fetch(&mut self, set: &FetchSet, items: Items, since: Option<ModSeq>) -> Result<Pending<FetchAsk>, Error> {
+    pub fn send_fetch(
+        &mut self,
+        set: &FetchSet,
+        items: Items,
+        since: Option<ModSeq>,
+    ) -> Result<Pending<FetchAsk>, Error> {
         let base = self.fetch_items(items);
         let qresync = self.live()?.told.qresync;
         let since = since.filter(|_| self.capabilities().condstore);

@@ -17,7 +17,10 @@ fn profile() -> Profile<'static> {
 }
 
 fn connect(peer: &Peer, traffic: &Arc<Traffic>) -> Result<Authorization<'static>, Error> {
-    let (socket, _running) = peer.serve();
+    connect_to(peer.serve().0, traffic)
+}
+
+fn connect_to(socket: std::os::fd::OwnedFd, traffic: &Arc<Traffic>) -> Result<Authorization<'static>, Error> {
     let stop = Stop::new().unwrap();
     let stream = Stream::from_socket(socket, Duration::from_secs(20), &stop, Arc::clone(traffic)).unwrap();
     Authorization::greet(stream, profile())
@@ -115,7 +118,8 @@ fn a_known_server_is_asked_everything_in_one_flight() {
     assert!(first.before.pipelining() && first.after.is_none());
     peer.take_commands();
     let traffic = Arc::<Traffic>::default();
-    let mut session = log_in(connect(&peer, &traffic).unwrap(), &credentials(), Some(&first)).unwrap();
+    let (socket, running) = peer.serve();
+    let mut session = log_in(connect_to(socket, &traffic).unwrap(), &credentials(), Some(&first)).unwrap();
     assert_eq!(session.listing().unwrap().messages.len(), 3);
     session.leave();
     running.join();
