@@ -152,7 +152,7 @@ impl Session {
             let index = words.get(1).and_then(|n| n.parse::<usize>().ok()).unwrap_or(0).wrapping_sub(1);
             go_on = match words[0] {
                 "CAPA" => self.capa(logged_in),
-                "PASS" => {
+                "PASS" | "AUTH" | "APOP" => {
                     logged_in = true;
                     self.line("+OK in")
                 }
