@@ -1,6 +1,7 @@
 //! One connection: writes commands, attributes answers to them, keeps what the server tells of itself on the way.
 
 use std::collections::VecDeque;
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use super::capability::Capabilities;
@@ -273,6 +274,37 @@ impl Connection {
     pub fn write_secret(&mut self, bytes: &[u8], shown: &str) -> Result<(), Error> {
         let written = self.stream.write_secret(bytes, shown).map_err(Error::from);
         self.check(written)
+    }
+
+    /// Writes exactly `size` bytes of a message from `body`.
+    ///
+    /// # Errors
+    /// As [`Connection::send`], and [`Error::Source`] when `body` fails, ends early or holds more.
+    pub fn write_stream(&mut self, body: &mut dyn Read, size: u64) -> Result<(), Error> {
+        let mut left = size;
+        let mut buffer = [0u8; 32 << 10];
+        loop {
+            let room = usize::try_from(left).unwrap_or(usize::MAX).clamp(1, buffer.len());
+            let read = body.read(buffer.get_mut(..room).unwrap_or_default());
+            let read = match read {
+                Ok(read) => read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return self.check(Err(Error::Source(error))),
+            };
+            match (read, left) {
+                (0, 0) => return Ok(()),
+                (0, _) | (_, 0) => {
+                    let changed = std::io::Error::new(std::io::ErrorKind::InvalidData, "its size changed");
+                    return self.check(Err(Error::Source(changed)));
+                }
+                (read, _) => {
+                    let written = self.stream.write_body(buffer.get(..read).unwrap_or_default());
+                    self.check(written.map_err(Error::from))?;
+                    left = left.saturating_sub(u64::try_from(read).unwrap_or(u64::MAX));
+                    self.payload();
+                }
+            }
+        }
     }
 
     /// Ends the command with this tag.

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::code::Code;
+use crate::auth::sasl::{Refusal, SaslError};
 use crate::mail::text::clean_bytes;
 use crate::severity::{Kind, Retry, Scope, Severity};
 use crate::transport;
@@ -48,9 +49,12 @@ pub enum Error {
         /// The server's words, cleaned.
         text: String,
     },
-    /// No way to log in that both sides know, or the server failed to prove itself.
+    /// No way to log in that both sides know.
     #[error("cannot log in: {0}")]
-    Mechanism(String),
+    Mechanism(#[from] Refusal),
+    /// The login went wrong on our side, or the server failed to prove itself.
+    #[error("cannot log in: {0}")]
+    Sasl(#[from] SaslError),
     /// The server does not offer STARTTLS, which the profile asks for.
     #[error("the server offers no STARTTLS")]
     NoStartTls,
@@ -83,6 +87,7 @@ impl Error {
             | Self::Protocol(_)
             | Self::Limit(_)
             | Self::Mechanism(_)
+            | Self::Sasl(_)
             | Self::NoStartTls
             | Self::Unsupported(_)
             | Self::Skipped(_)
@@ -110,11 +115,17 @@ impl Error {
             | Self::Bye { .. }
             | Self::Login { .. }
             | Self::Mechanism(_)
+            | Self::Sasl(_)
             | Self::NoStartTls
             | Self::Skipped(_)
             | Self::Sink(_)
             | Self::Source(_) => Self::Skipped("not sent: the session has ended"),
         }
+    }
+
+    /// A fatal error that stands for this one, to mark a connection by.
+    pub(super) fn repeat_fatal(&self) -> Self {
+        Self::Protocol(self.to_string())
     }
 
     /// Whether the server's words ask to come back later, in codes or in the sentences of servers that have none.
@@ -135,6 +146,7 @@ impl Severity for Error {
             | Self::Bye { .. }
             | Self::Login { .. }
             | Self::Mechanism(_)
+            | Self::Sasl(_)
             | Self::NoStartTls
             | Self::Sink(_) => Scope::Account,
             Self::Refused { .. } | Self::Unsupported(_) | Self::Skipped(_) => Scope::Folder,
@@ -145,9 +157,9 @@ impl Severity for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Transport(error) => error.retry(),
-            Self::Protocol(_) | Self::Limit(_) | Self::Mechanism(_) | Self::NoStartTls | Self::Unsupported(_) => {
-                Retry::Never
-            }
+            Self::Mechanism(error) => error.retry(),
+            Self::Sasl(error) => error.retry(),
+            Self::Protocol(_) | Self::Limit(_) | Self::NoStartTls | Self::Unsupported(_) => Retry::Never,
             Self::Bye { .. } if !self.says_later() => Retry::Now,
             Self::Bye { .. } | Self::Skipped(_) | Self::Sink(_) | Self::Source(_) => Retry::Later,
             Self::Refused { .. } | Self::Login { .. } => {
@@ -168,7 +180,9 @@ impl Severity for Error {
             Self::Refused { .. } if self.says_later() => Kind::TryLater,
             Self::Refused { .. } => Kind::Protocol,
             Self::Login { .. } if self.says_later() => Kind::TryLater,
-            Self::Login { .. } | Self::Mechanism(_) => Kind::Auth,
+            Self::Login { .. } => Kind::Auth,
+            Self::Mechanism(error) => error.kind(),
+            Self::Sasl(error) => error.kind(),
             Self::Sink(_) | Self::Source(_) => Kind::Disk,
         }
     }
@@ -187,6 +201,7 @@ impl Severity for Error {
             Self::Protocol(_)
             | Self::Limit(_)
             | Self::Mechanism(_)
+            | Self::Sasl(_)
             | Self::Unsupported(_)
             | Self::Skipped(_)
             | Self::Sink(_)

@@ -153,7 +153,7 @@ fn wait(
         }
         let woken = connection.stream().wait_readable(left, also).map_err(Error::from);
         match connection.check(woken)? {
-            Woken::Readable => {
+            Woken::Input => {
                 if let Event::Tagged(..) = connection.advance(tag, None, &mut |response, _| Ok(end.take(response)))? {
                     return connection.check(Err(Error::Protocol("IDLE ended by itself".to_owned())));
                 }

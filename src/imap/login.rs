@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use rustix::event::{PollFd, PollFlags, Timespec};
+use zeroize::Zeroizing;
 
 use super::command::{Command, Literals};
 use super::connection::{Completion, Connection};
 use super::error::Error;
 use super::parse::{Response, Status, response};
 use super::quirks;
-use crate::account::{Account, AuthMechanism, TlsMode};
+use crate::account::{Account, TlsMode};
 use crate::auth::Credentials;
-use crate::auth::sasl::{self, Exchange, Mechanism};
+use crate::auth::sasl::{self, Commands, Exchange, Have, Mechanism, Offer, Peer, SaslError};
 use crate::mail::text::clean_bytes;
 use crate::severity::{Retry, Severity};
 use crate::stop::Stop;
@@ -155,20 +154,19 @@ fn authenticate(connection: &mut Connection, account: &Account, credentials: &Cr
     let capabilities = connection.told.capabilities.clone();
     let binding = connection.stream().tls_server_end_point();
     let encrypted = connection.stream().is_encrypted() || connection.stream().is_tunnel();
-    let offered: Vec<&str> = capabilities.auth.iter().map(String::as_str).collect();
-    let wanted = account.login.mechanism;
-    // Before the login's answer nothing that was told of capabilities counts for after it.
+    let mechanisms: Vec<&str> = capabilities.auth.iter().map(String::as_str).collect();
+    let offer = Offer {
+        mechanisms: &mechanisms,
+        commands: Commands { login: !capabilities.login_disabled, apop: false },
+        encrypted,
+        have: Have { binding: binding.is_some(), oauth: credentials.oauth, no_secret: credentials.secret.is_none() },
+    };
+    let mechanism = sasl::choose(account.login.mechanism, &offer)?;
+    // What was told of capabilities before the login's answer does not count after it.
     connection.told.capabilities_fresh = false;
-    let by_login =
-        offered.is_empty() && wanted == AuthMechanism::Auto && !credentials.oauth || wanted == AuthMechanism::Login;
-    if by_login {
-        if capabilities.login_disabled {
-            return Err(Error::Mechanism("the server allows no login with a password on this connection".to_owned()));
-        }
+    if mechanism == Mechanism::Command {
         return log_in(connection, credentials, Literals::of(&capabilities));
     }
-    let mechanism = sasl::choose(wanted, &offered, encrypted, binding.is_some(), credentials.oauth)
-        .map_err(|refusal| Error::Mechanism(refusal.to_string()))?;
     let attempt = Attempt { mechanism, account, credentials, binding: binding.as_deref() };
     let outcome = attempt.run(connection, capabilities.sasl_ir)?;
     let outcome =
@@ -187,13 +185,11 @@ fn welcome(outcome: Completion) -> Result<(), Error> {
 }
 
 fn log_in(connection: &mut Connection, credentials: &Credentials, literals: Literals) -> Result<(), Error> {
-    let secret = credentials.secret.as_ref().ok_or_else(|| Error::Mechanism("no password".to_owned()))?;
-    let mut command = Command::new("LOGIN")
-        .string(credentials.user.as_bytes(), literals)?
-        .string(secret.expose(), literals)?
-        .into_secret();
+    let secret = credentials.secret.as_ref().ok_or(SaslError::NoSecret("LOGIN"))?;
+    let command =
+        Command::new("LOGIN").string(credentials.user.as_bytes(), literals)?.string(secret.expose(), literals)?;
+    let command = Zeroizing::new(command.into_secret());
     let tag = connection.begin(&command, Some("LOGIN ***"))?;
-    zeroize::Zeroize::zeroize(&mut command);
     connection.end(tag)?;
     welcome(connection.complete(tag, None, &mut |_, _| Ok(false))?)
 }
@@ -209,21 +205,20 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     fn run(&self, connection: &mut Connection, at_once: bool) -> Result<Completion, Error> {
         let endpoint = &self.account.endpoint;
-        let mut exchange = Exchange::new(self.mechanism, self.credentials, self.binding, &endpoint.host, endpoint.port);
+        let peer = Peer { binding: self.binding, host: &endpoint.host, port: endpoint.port };
+        let mut exchange = Exchange::new(self.mechanism, self.credentials, &peer)?;
         let name = self.mechanism.name();
-        let mut first = exchange.initial();
         let mut line = format!("AUTHENTICATE {name}").into_bytes();
         let mut shown = format!("AUTHENTICATE {name}");
-        if at_once && let Some(bytes) = first.take() {
+        if at_once && let Some(bytes) = exchange.initial().map(Zeroizing::new) {
             // An empty initial response is a lone "=" (RFC 4959 §3).
-            let text = if bytes.is_empty() { "=".to_owned() } else { BASE64.encode(&bytes) };
+            let text = Zeroizing::new(if bytes.is_empty() { "=".to_owned() } else { sasl::encode(&bytes) });
+            line.reserve_exact(text.len() + 1);
             line.push(b' ');
             line.extend_from_slice(text.as_bytes());
             shown.push_str(" ***");
-            drop(zeroize::Zeroizing::new(text));
-            drop(zeroize::Zeroizing::new(bytes));
         }
-        let line = zeroize::Zeroizing::new(line);
+        let line = Zeroizing::new(line);
         let tag = connection.begin(&line, Some(&shown))?;
         connection.end(tag)?;
         loop {
@@ -231,31 +226,35 @@ impl Attempt<'_> {
                 Ok(text) => text,
                 Err(outcome) => {
                     if outcome.status == Status::Ok {
-                        exchange.done().map_err(|e| Error::Mechanism(e.to_string()))?;
+                        exchange.done(None)?;
                     }
-                    return Ok(outcome);
+                    return Ok(with_reason(outcome, &exchange));
                 }
             };
-            let answer = match (first.take(), BASE64.decode(text.trim_ascii())) {
-                (Some(initial), _) => Ok(initial),
-                (None, Ok(challenge)) => exchange.step(&challenge).map_err(|e| e.to_string()),
-                (None, Err(_)) => Err("the server's challenge is no base64".to_owned()),
-            };
-            match answer {
+            let challenge =
+                sasl::decode(&text).ok_or_else(|| Error::protocol("a challenge that is no base64", &text))?;
+            match exchange.step(&challenge).map(Zeroizing::new) {
                 Ok(bytes) => {
-                    let reply = zeroize::Zeroizing::new(BASE64.encode(&bytes) + "\r\n");
-                    drop(zeroize::Zeroizing::new(bytes));
+                    let reply = Zeroizing::new(sasl::encode(&bytes) + "\r\n");
                     connection.write_secret(reply.as_bytes(), "***\r\n")?;
                 }
-                Err(why) => {
+                Err(error) => {
                     connection.write(b"*\r\n")?;
-                    // The server's NO to a cancelled exchange says nothing that we do not know.
-                    let _ = connection.complete(tag, None, &mut |_, _| Ok(false))?;
-                    return Err(Error::Mechanism(why));
+                    // The server's answer to a cancelled exchange says nothing that we do not know.
+                    connection.complete(tag, None, &mut |_, _| Ok(false))?;
+                    return Err(error.into());
                 }
             }
         }
     }
+}
+
+/// A refusal with the reason that the server gave inside the exchange, where its last words have none.
+fn with_reason(mut outcome: Completion, exchange: &Exchange) -> Completion {
+    if let Some(why) = exchange.refusal() {
+        outcome.text = format!("{} ({why})", outcome.text).trim().to_owned();
+    }
+    outcome
 }
 
 /// Buffers ID and ENABLE ahead of whatever comes next; their answers are read along with its.

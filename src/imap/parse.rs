@@ -268,7 +268,7 @@ impl<'a> Values<'a> {
         blanks(self.rest)
     }
 
-    fn take(&mut self, length: usize) -> &'a [u8] {
+    fn cut(&mut self, length: usize) -> &'a [u8] {
         let (taken, rest) = self.rest.split_at(length.min(self.rest.len()));
         self.rest = rest;
         taken
@@ -291,7 +291,7 @@ impl<'a> Values<'a> {
                 _ => {}
             }
         }
-        (end > 0).then(|| self.take(end))
+        (end > 0).then(|| self.cut(end))
     }
 
     /// The inside of a flag list, which ends at the first `)` whatever odd characters flags have. `NIL` is empty.
@@ -302,8 +302,8 @@ impl<'a> Values<'a> {
             return Some(b"");
         };
         self.rest = inside;
-        let list = self.take(memchr::memchr(b')', inside).unwrap_or(inside.len()));
-        self.take(1);
+        let list = self.cut(memchr::memchr(b')', inside).unwrap_or(inside.len()));
+        self.cut(1);
         Some(list)
     }
 
@@ -323,18 +323,18 @@ impl<'a> Values<'a> {
                 break;
             }
         }
-        self.take(1);
-        let value = Value::Quoted(self.take(end));
-        self.take(1);
+        self.cut(1);
+        let value = Value::Quoted(self.cut(end));
+        self.cut(1);
         value
     }
 
     fn list(&mut self) -> Value<'a> {
         let inside = self.rest.get(1..).unwrap_or_default();
         let end = list_end(inside);
-        self.take(1);
-        let value = Value::List(self.take(end));
-        self.take(1);
+        self.cut(1);
+        let value = Value::List(self.cut(end));
+        self.cut(1);
         value
     }
 }
@@ -353,12 +353,12 @@ fn list_end(inside: &[u8]) -> usize {
                 if depth > NESTING {
                     return inside.len();
                 }
-                walk.take(1);
+                walk.cut(1);
             }
             Some(b')') if depth == 0 => return at,
             Some(b')') => {
                 depth -= 1;
-                walk.take(1);
+                walk.cut(1);
             }
             Some(_) => {
                 walk.next();
@@ -399,8 +399,8 @@ impl<'a> Iterator for Values<'a> {
             return Some(self.list());
         }
         if let Some((head, size)) = literal_head(self.rest) {
-            self.take(head);
-            return Some(Value::Literal(self.take(size)));
+            self.cut(head);
+            return Some(Value::Literal(self.cut(size)));
         }
         if first == b')' {
             return None;
@@ -408,7 +408,7 @@ impl<'a> Iterator for Values<'a> {
         let end = self.rest.iter().position(|c| matches!(c, b' ' | b')' | b'\r' | b'\n')).unwrap_or(self.rest.len());
         // `FLAGS(\Seen)`: a list may follow its name without a blank; a parenthesis that never closes is part of the atom.
         let open = self.rest.get(..end).and_then(|atom| memchr::memchr(b'(', atom));
-        let atom = self.take(open.unwrap_or(end).max(1));
+        let atom = self.cut(open.unwrap_or(end).max(1));
         Some(if atom.eq_ignore_ascii_case(b"NIL") { Value::Nil } else { Value::Atom(atom) })
     }
 }

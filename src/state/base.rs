@@ -1,11 +1,11 @@
 //! A message's row: what both sides last had of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use rusqlite::{Connection, Row as SqlRow, params};
 
-use super::{Error, FolderId, State};
+use super::{AccountId, Error, FolderId, State};
 use crate::mail::{Digest, Flags, Keyword, MessageId, System, Timestamp, Uid, UidSet};
 
 /// A message's row.
@@ -257,6 +257,50 @@ impl State {
             self.connection().prepare_cached(&format!("SELECT {COLUMNS} FROM message WHERE email_id = ?1"))?;
         let rows = query.query_map([email_id], read)?;
         Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// The rows of a folder that both sides have and that carry `\Deleted`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn marked_deleted(&mut self, folder: FolderId) -> Result<Vec<RowId>, Error> {
+        let mut query = self
+            .connection()
+            .prepare_cached("SELECT id FROM message WHERE folder = ?1 AND mark = 0 AND flags & ?2 <> 0")?;
+        let rows = query.query_map(params![folder.0, System::DELETED.bits()], |row| Ok(RowId(row.get(0)?)))?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// The folders with work that was left open or whose reason to be left out may have gone (`max_size` in bytes).
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn unsettled_folders(
+        &mut self,
+        account: AccountId,
+        max_size: Option<u64>,
+    ) -> Result<BTreeSet<FolderId>, Error> {
+        let mut query = self.connection().prepare_cached(
+            "SELECT DISTINCT m.folder FROM folder f JOIN message m INDEXED BY message_open ON m.folder = f.id
+             WHERE f.account = ?1 AND (m.open > 0 OR m.mark > 0)
+               AND (m.open > 0 OR m.mark = 6 OR (m.mark = 4 AND coalesce(m.size_wire, m.size) <= ?2))",
+        )?;
+        let limit = max_size.map_or(i64::MAX, |max| i64::try_from(max).unwrap_or(i64::MAX));
+        let rows = query.query_map(params![account.0, limit], |row| Ok(FolderId(row.get(0)?)))?;
+        Ok(rows.collect::<Result<BTreeSet<_>, _>>()?)
+    }
+
+    /// How many messages both sides have, by folder.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn paired_counts(&mut self, account: AccountId) -> Result<BTreeMap<FolderId, u64>, Error> {
+        let mut query = self.connection().prepare_cached(
+            "SELECT m.folder, count(*) FROM folder f JOIN message m ON m.folder = f.id
+             WHERE f.account = ?1 AND m.uid IS NOT NULL AND m.file IS NOT NULL GROUP BY m.folder",
+        )?;
+        let rows = query.query_map([account.0], |row| Ok((FolderId(row.get(0)?), u64::from(row.get::<_, u32>(1)?))))?;
+        Ok(rows.collect::<Result<BTreeMap<_, _>, _>>()?)
     }
 
     /// How many rows of a folder stand on the server (those with a UID), in the Maildir, and how many are open or too large.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::imap::{Access, Fetch, FetchSet, Items, Pending, ResyncPoint, Select, Session};
+use crate::imap::{Access, FetchAsk, FetchSet, Items, Pending, ResyncPoint, SelectAsk, Session};
 use crate::mail::snapshot::{Figures, RemoteMessage, Selected};
 use crate::mail::{Uid, UidSet, UidValidity};
 use crate::severity::{Scope, Severity as _};
@@ -56,9 +56,9 @@ enum How {
 struct Flight<'a> {
     asked: Asked<'a>,
     how: How,
-    select: Pending<Select>,
-    flags: Option<Pending<Fetch>>,
-    arrivals: Option<Pending<Fetch>>,
+    select: Pending<SelectAsk>,
+    flags: Option<Pending<FetchAsk>>,
+    arrivals: Option<Pending<FetchAsk>>,
 }
 
 fn arrival_items(asked: &Asked<'_>) -> Items {
@@ -177,7 +177,7 @@ fn new_since(
     listed: &Figures,
     next: Uid,
     items: Items,
-) -> Result<Option<Pending<Fetch>>, Error> {
+) -> Result<Option<Pending<FetchAsk>>, Error> {
     if listed.uid_next.is_some_and(|now| now <= next) {
         return Ok(None);
     }

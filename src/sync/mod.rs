@@ -11,4 +11,5 @@ pub mod merge;
 pub mod moves;
 pub mod op;
 pub mod plan;
+pub mod survey;
 pub mod view;
