@@ -127,7 +127,13 @@ pub fn plan(
                 if let Some(slot) = expected.and_then(|row| taken.get_mut(row)) {
                     *slot = true;
                 }
-                plan.actions.push(retrieve(at, entry, expected, rules, &mut room));
+                plan.actions.push(retrieve(
+                    at,
+                    entry,
+                    expected,
+                    rules.max_size,
+                    if expected.is_some() { None } else { room.as_mut() },
+                ));
             }
             Identity::Known { row, checked } => {
                 if let Some(slot) = taken.get_mut(row) {
@@ -136,7 +142,7 @@ pub fn plan(
                 if let Some(known) = rows.get(row) {
                     let missing = |all: &HashSet<Digest>| !known.seen.content.is_some_and(|c| all.contains(&c));
                     if present.is_some_and(missing) {
-                        plan.actions.push(retrieve(at, entry, Some(row), rules, &mut room));
+                        plan.actions.push(retrieve(at, entry, Some(row), rules.max_size, room.as_mut()));
                     } else {
                         known_message(&mut plan, (at, entry), (row, known), (checked, headers), rules);
                     }
@@ -150,12 +156,19 @@ pub fn plan(
     plan
 }
 
-/// Retrieves a message, unless a limit is in the way. Checking a known one uses nothing up.
-fn retrieve(at: usize, entry: &Entry, expected: Option<usize>, rules: &Rules, room: &mut Option<u64>) -> Action {
-    if rules.max_size.is_some_and(|max| entry.size.is_some_and(|size| size > max)) {
+/// Retrieves a message, unless a limit is in the way. `room`: how many new ones there may still be; checking a known one uses
+/// nothing up.
+fn retrieve(
+    at: usize,
+    entry: &Entry,
+    expected: Option<usize>,
+    max_size: Option<u64>,
+    room: Option<&mut u64>,
+) -> Action {
+    if max_size.is_some_and(|max| entry.size.is_some_and(|size| size > max)) {
         return Action::Skip { entry: at, reason: Reason::TooLarge };
     }
-    if let (Some(left), None) = (room.as_mut(), expected) {
+    if let Some(left) = room {
         if *left == 0 {
             return Action::Skip { entry: at, reason: Reason::Limit };
         }
@@ -188,7 +201,7 @@ fn known_message(
     } else if can_be_proved && !headers.contains_key(&entry.number) {
         plan.ask.push(entry.number);
     } else {
-        plan.actions.push(retrieve(at, entry, Some(index), rules, &mut None));
+        plan.actions.push(retrieve(at, entry, Some(index), rules.max_size, None));
     }
 }
 

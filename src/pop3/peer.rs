@@ -1,8 +1,11 @@
 //! A scripted POP3 server for tests: keeps its mailbox over sessions, refuses, lies and dies as told.
 
+use std::fs::File;
 use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
@@ -67,6 +70,24 @@ pub struct Peer {
     pub behaviour: Behaviour,
 }
 
+/// A listening server; dropping it ends it.
+pub struct Listening {
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
 /// One running session.
 pub struct Running {
     thread: JoinHandle<usize>,
@@ -108,14 +129,37 @@ impl Peer {
     /// Starts a session; the socket is the client's end.
     pub fn serve(&self) -> (OwnedFd, Running) {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let mut session =
-            Session { socket: ours, mailbox: Arc::clone(&self.mailbox), behaviour: self.behaviour.clone(), sent: 0 };
+        let mut session = self.session(OwnedFd::from(ours), self.behaviour.clone());
         (theirs.into(), Running { thread: std::thread::spawn(move || session.run()) })
+    }
+
+    fn session(&self, socket: OwnedFd, behaviour: Behaviour) -> Session {
+        Session { socket: socket.into(), mailbox: Arc::clone(&self.mailbox), behaviour, sent: 0 }
+    }
+
+    /// Listens on a loopback port: the sessions behave as `script` says in turn, those after it as [`Peer::behaviour`].
+    pub fn listen(&self, script: Vec<Behaviour>) -> Listening {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let ended = Arc::new(AtomicBool::new(false));
+        let (peer, over) = (self.clone(), Arc::clone(&ended));
+        let thread = std::thread::spawn(move || {
+            let mut script = script.into_iter();
+            while let Ok((socket, _)) = listener.accept() {
+                if over.load(Ordering::SeqCst) {
+                    break;
+                }
+                let behaviour = script.next().unwrap_or_else(|| peer.behaviour.clone());
+                peer.session(socket.into(), behaviour).run();
+            }
+        });
+        Listening { port, ended, thread: Some(thread) }
     }
 }
 
 struct Session {
-    socket: UnixStream,
+    /// A socket reads and writes like a file.
+    socket: File,
     mailbox: Arc<Mutex<Mailbox>>,
     behaviour: Behaviour,
     sent: usize,
