@@ -137,7 +137,12 @@ mod tests {
             let held = Held::take(&store, WORK, &stop).map_err(|e| e.to_string()).unwrap();
             assert_eq!(held.continuity, Continuity::Broken);
         }
-        Held::take(&store, WORK, &stop).map_err(|e| e.to_string()).unwrap().settle().map_err(|e| e.to_string()).unwrap();
+        Held::take(&store, WORK, &stop)
+            .map_err(|e| e.to_string())
+            .unwrap()
+            .settle()
+            .map_err(|e| e.to_string())
+            .unwrap();
         let held = Held::take(&store, WORK, &stop).map_err(|e| e.to_string()).unwrap();
         assert_eq!(held.continuity, Continuity::Same);
     }

@@ -5,6 +5,7 @@ mod context;
 pub mod docs;
 pub mod exit;
 mod hold;
+mod hooks;
 pub mod overrides;
 pub mod parse;
 mod print;

@@ -8,7 +8,7 @@ use super::exit::{Exit, run_exit};
 use super::hold::{Held, How};
 use super::work::{Done, Task, Worker};
 use crate::config::conflicts::real;
-use crate::severity::{Kind, Severity};
+use crate::severity::Kind;
 use crate::state::Continuity;
 
 /// Runs every task; each prints its own end.
@@ -96,7 +96,8 @@ fn warned(worker: &Worker<'_>, task: &Task, held: Held) -> Held {
         worker.warn(task, message, "nothing: the Maildir is compared with the server by content, once");
     }
     if held.continuity == Continuity::Broken {
-        let message = "the Maildir or its state is a copy or was restored: this run compares everything and deletes nothing";
+        let message =
+            "the Maildir or its state is a copy or was restored: this run compares everything and deletes nothing";
         worker.warn(task, message.to_owned(), "nothing: the next run deletes again what is to be deleted");
     }
     held

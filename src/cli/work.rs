@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::context::Context;
 use super::exit::{Exit, account_exit, result};
 use super::hold::Held;
+use super::hooks::{self, News};
 use crate::account::{Account, Protocol, SecretSource};
 use crate::auth::{Credentials, source};
 use crate::severity::{Kind, Severity};
@@ -117,6 +118,14 @@ impl Worker<'_> {
         done.summary.result = result(done.exit, done.progress);
         self.tell(task, Body::Summary(done.summary.clone()));
         done
+    }
+
+    /// Runs the account's hooks, after its end.
+    pub fn hooks(&self, task: &Task, done: &Done) {
+        let news = News { new: done.summary.downloaded, changed: &done.changed };
+        for wrong in hooks::run(&task.account, news, &self.context.stop) {
+            self.warn(task, wrong, "run the command by hand; the mail itself is not concerned");
+        }
     }
 
     fn tell(&self, task: &Task, body: Body) {
