@@ -205,6 +205,8 @@ pub struct Engine<'a> {
     pub account: AccountRow,
     /// Part of derived file names.
     pub secret: String,
+    /// The account's Trash.
+    pub trash: Option<MailboxName>,
     /// Bytes and round trips.
     pub traffic: Arc<Traffic>,
     state: Mutex<&'a mut State>,
@@ -230,6 +232,7 @@ impl<'a> Engine<'a> {
             file_system,
             account,
             secret,
+            trash: None,
             traffic: Arc::new(Traffic::default()),
             state: Mutex::new(state),
             report: Mutex::new(Report::default()),
@@ -316,6 +319,14 @@ impl<'a> Engine<'a> {
         let kind = error.kind();
         self.report().kinds.push(kind);
         self.tell(folder, Body::Error { kind: kind.as_str(), message: error.to_string(), hint: error.hint() });
+    }
+
+    /// Tells the failure of one message, named by its UID or file.
+    pub fn fail_message(&self, folder: &FolderName, which: &str, error: &dyn Severity) {
+        let kind = error.kind();
+        self.report().kinds.push(kind);
+        let message = format!("{which}: {error}");
+        self.tell(Some(folder), Body::Error { kind: kind.as_str(), message, hint: error.hint() });
     }
 
     /// Tells a warning.
