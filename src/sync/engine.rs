@@ -399,7 +399,7 @@ impl<'a> Engine<'a> {
         std::thread::scope(|scope| {
             for _ in 1..connections {
                 // Without another thread this one does the work.
-                let _ = std::thread::Builder::new().spawn_scoped(scope, &run);
+                let _ = std::thread::Builder::new().spawn_scoped(scope, run);
             }
             run();
         });

@@ -106,7 +106,7 @@ impl Run<'_, '_> {
         std::thread::scope(|scope| {
             for _ in 1..workers {
                 // Without another thread this one does the work.
-                let _ = std::thread::Builder::new().spawn_scoped(scope, &work);
+                let _ = std::thread::Builder::new().spawn_scoped(scope, work);
             }
             work();
         });
@@ -347,10 +347,10 @@ fn same_validity(now: Option<UidValidity>, wanted: Option<UidValidity>) -> bool 
 
 /// A failure of the Maildir that came through the connection is the Maildir's.
 fn sink_error(error: crate::imap::Error) -> Error {
-    match error {
-        crate::imap::Error::Sink(source) => crate::maildir::Error::from_writer(source).into(),
-        other => other.into(),
+    if let crate::imap::Error::Sink(source) = error {
+        return crate::maildir::Error::from_writer(source).into();
     }
+    error.into()
 }
 
 /// Cuts what is wanted into parts, the folders in turn, so that connections work on different ones.
