@@ -13,4 +13,7 @@ pub mod proxy;
 #[cfg(test)]
 mod proxy_tests;
 pub mod response;
+pub mod scenario;
+pub mod scenario_change;
+pub mod scenario_table;
 pub mod tls;

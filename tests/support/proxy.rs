@@ -62,6 +62,25 @@ impl Record {
         String::from_utf8_lossy(&self.up).into_owned()
     }
 
+    /// The client's commands, each with its tag and without its literals (for IMAP).
+    pub fn commands(&self) -> Vec<String> {
+        let mut out: Vec<String> = Vec::new();
+        let (mut rest, mut goes_on) = (&self.up[..], false);
+        while let Some(end) = rest.iter().position(|b| *b == b'\n') {
+            let line = rest[..end].trim_ascii_end();
+            rest = &rest[end + 1..];
+            let text = String::from_utf8_lossy(line);
+            match out.last_mut() {
+                Some(last) if goes_on => last.push_str(&text),
+                _ => out.push(text.into_owned()),
+            }
+            let size = literal_size(line);
+            goes_on = size.is_some();
+            rest = rest.get(size.unwrap_or(0)..).unwrap_or_default();
+        }
+        out
+    }
+
     /// What the server said, as text.
     pub fn server(&self) -> String {
         String::from_utf8_lossy(&self.down).into_owned()

@@ -1,0 +1,3 @@
+//! What `sync` does, seen from outside.
+
+mod scenarios;
