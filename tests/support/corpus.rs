@@ -38,8 +38,30 @@ impl Rng {
 }
 
 const WORDS: [&str; 24] = [
-    "meeting", "the", "report", "und", "for", "Straße", "invoice", "to", "we", "tomorrow", "please", "naïve", "review", "budget",
-    "Пётр", "is", "a", "draft", "of", "quarter", "日本語", "again", "thanks", "attached",
+    "meeting",
+    "the",
+    "report",
+    "und",
+    "for",
+    "Straße",
+    "invoice",
+    "to",
+    "we",
+    "tomorrow",
+    "please",
+    "naïve",
+    "review",
+    "budget",
+    "Пётр",
+    "is",
+    "a",
+    "draft",
+    "of",
+    "quarter",
+    "日本語",
+    "again",
+    "thanks",
+    "attached",
 ];
 
 const PEOPLE: [&str; 5] = [
@@ -150,11 +172,21 @@ impl Corpus {
         let number = format!("{}.{}", self.seed, self.count);
         let mut head = String::new();
         for hop in 0..self.rng.below(4) {
-            _ = writeln!(head, "Received: from mx{hop}.example.org (mx{hop}.example.org [192.0.2.{hop}])\n\tby mail.example.org with ESMTPS id {number}{hop};\n\tFri, 14 Nov 2025 08:0{hop}:00 +0100 (CET)");
+            _ = writeln!(
+                head,
+                "Received: from mx{hop}.example.org (mx{hop}.example.org [192.0.2.{hop}])\n\tby mail.example.org with ESMTPS id {number}{hop};\n\tFri, 14 Nov 2025 08:0{hop}:00 +0100 (CET)"
+            );
         }
         let (from, to) = (*self.rng.pick(&PEOPLE), *self.rng.pick(&PEOPLE));
-        let topic = (0..3 + self.rng.below(5)).map(|_| *self.rng.pick(&WORDS)).filter(|w| w.is_ascii()).collect::<Vec<_>>().join(" ");
-        _ = writeln!(head, "From: {from}\nTo: {to}\nSubject: {topic} [{number}]\nDate: Fri, 14 Nov 2025 08:00:00 +0100");
+        let topic = (0..3 + self.rng.below(5))
+            .map(|_| *self.rng.pick(&WORDS))
+            .filter(|w| w.is_ascii())
+            .collect::<Vec<_>>()
+            .join(" ");
+        _ = writeln!(
+            head,
+            "From: {from}\nTo: {to}\nSubject: {topic} [{number}]\nDate: Fri, 14 Nov 2025 08:00:00 +0100"
+        );
         if kind != Kind::NoMessageId {
             _ = writeln!(head, "Message-ID: <{number}@example.org>");
         }
@@ -162,7 +194,14 @@ impl Corpus {
             Kind::Attachment => "multipart/mixed; boundary=\"=_part_7\"",
             Kind::Html => "multipart/alternative; boundary=\"=_part_7\"",
             Kind::Latin1 => "text/plain; charset=iso-8859-1",
-            _ => "text/plain; charset=utf-8",
+            Kind::Plain
+            | Kind::EightBit
+            | Kind::LongLines
+            | Kind::LeadingDots
+            | Kind::NoFinalNewline
+            | Kind::NoMessageId
+            | Kind::EmptyBody
+            | Kind::HeaderOnly => "text/plain; charset=utf-8",
         };
         _ = writeln!(head, "MIME-Version: 1.0\nContent-Type: {content}\nContent-Transfer-Encoding: 8bit\n");
         head
@@ -230,11 +269,24 @@ impl Corpus {
     /// Distinct folder names, nested and odd ones among them.
     pub fn folders(&mut self, count: usize) -> Vec<String> {
         const NAMES: [&str; 10] = [
-            "Archive", "Lists", "Entwürfe", "R&D", "two words", "日本語", "Ünïcode & Söhne", "Projects", "2025", "Счета",
+            "Archive",
+            "Lists",
+            "Entwürfe",
+            "R&D",
+            "two words",
+            "日本語",
+            "Ünïcode & Söhne",
+            "Projects",
+            "2025",
+            "Счета",
         ];
         let mut out = Vec::new();
         while out.len() < count {
-            let mut name = format!("{}{}", self.rng.pick(&NAMES), if out.len() < 5 { String::new() } else { out.len().to_string() });
+            let mut name = format!(
+                "{}{}",
+                self.rng.pick(&NAMES),
+                if out.len() < 5 { String::new() } else { out.len().to_string() }
+            );
             if !out.is_empty() && self.rng.chance(40) {
                 name = format!("{}/{name}", self.rng.pick(&out));
             }

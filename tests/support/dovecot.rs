@@ -235,7 +235,8 @@ fn free_ports() -> Ports {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let mut taken = Vec::new();
     while taken.len() < 4 {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(7) + u64::from(std::process::id()).wrapping_mul(131);
+        let step =
+            NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(7) + u64::from(std::process::id()).wrapping_mul(131);
         let port = u16::try_from(10_000 + step % 22_000).unwrap_or(10_000);
         if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
             taken.push((port, listener));
@@ -293,7 +294,10 @@ fn configuration(options: &Options, folder: &Path, ports: Ports, greeting: &str)
     );
     text += &options.capability_line();
     if !root {
-        text += &format!("default_internal_user = {0}\ndefault_login_user = {0}\ndefault_internal_group = {1}\n", me.0, me.1);
+        text += &format!(
+            "default_internal_user = {0}\ndefault_login_user = {0}\ndefault_internal_group = {1}\n",
+            me.0, me.1
+        );
         for service in ["anvil", "stats"] {
             text += &format!("service {service} {{\n chroot =\n}}\n");
         }
@@ -306,7 +310,10 @@ fn configuration(options: &Options, folder: &Path, ports: Ports, greeting: &str)
              {plain}\n }}\n inet_listener {name}s {{\n  port = {tls}\n  ssl = yes\n }}\n}}\n"
         );
     }
-    text += &format!("namespace inbox {{\n inbox = yes\n separator = {}\n prefix = {}\n", options.separator, options.prefix);
+    text += &format!(
+        "namespace inbox {{\n inbox = yes\n separator = {}\n prefix = {}\n",
+        options.separator, options.prefix
+    );
     for name in &options.special {
         let attribute = if options.attributes { format!("  special_use = \\{name}\n") } else { String::new() };
         text += &format!(" mailbox {name} {{\n{attribute}  auto = create\n }}\n");

@@ -141,7 +141,8 @@ impl Ferry {
     pub fn write_raw_config(&self, text: &str) {
         let path = self.config();
         fs::create_dir_all(path.parent().expect("a parent")).expect("config folder");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).expect("config");
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).expect("config");
         file.write_all(text.as_bytes()).expect("config");
     }
 
@@ -241,7 +242,8 @@ impl Running {
                 None => thread::sleep(Duration::from_millis(2)),
             }
         };
-        let text = |thread: JoinHandle<Vec<u8>>| String::from_utf8_lossy(&thread.join().unwrap_or_default()).into_owned();
+        let text =
+            |thread: JoinHandle<Vec<u8>>| String::from_utf8_lossy(&thread.join().unwrap_or_default()).into_owned();
         let (stdout, stderr) = (text(self.out), text(self.err));
         assert!(!late, "killed after {patience:?}\n{stdout}\n{stderr}");
         Outcome { code: status.code(), signal: status.signal(), stdout, stderr, elapsed: self.began.elapsed() }
@@ -275,7 +277,8 @@ impl Outcome {
     /// # Panics
     /// If a line is none.
     pub fn events(&self) -> Vec<Value> {
-        let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e} in {line:?}\n{}", self.stderr));
+        let parse =
+            |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e} in {line:?}\n{}", self.stderr));
         self.stdout.lines().map(parse).collect()
     }
 
@@ -328,7 +331,9 @@ mod tests {
         outcome.assert_code(0);
         let names: Vec<_> = outcome.stdout.lines().filter_map(|l| l.split('=').next()).collect();
         assert_eq!(names.len(), 5, "{names:?}");
-        assert!(outcome.stdout.contains("EXTRA=1") && outcome.stdout.contains(&format!("HOME={}", ferry.home().display())));
+        assert!(
+            outcome.stdout.contains("EXTRA=1") && outcome.stdout.contains(&format!("HOME={}", ferry.home().display()))
+        );
     }
 
     #[test]

@@ -142,7 +142,13 @@ fn folder_differences(name: &str, remote: &[Msg], local: &[Msg], out: &mut Strin
                 other.place
             );
         } else {
-            _ = writeln!(out, "{name}: {} (UID {}, {} bytes) is only on the server", title(msg), msg.place, msg.bytes.len());
+            _ = writeln!(
+                out,
+                "{name}: {} (UID {}, {} bytes) is only on the server",
+                title(msg),
+                msg.place,
+                msg.bytes.len()
+            );
         }
     }
     for msg in unmatched {

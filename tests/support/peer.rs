@@ -268,7 +268,7 @@ impl Peer {
                 guarded(&ears).push(Vec::new());
                 let (heard, failures) = (ears.clone(), complaints.clone());
                 running.push(thread::spawn(move || {
-                    if let Err(e) = converse(client, number, heard, &*handler) {
+                    if let Err(e) = converse(client, number, heard, &handler) {
                         guarded(&failures).push(format!("connection {number}: {e}"));
                     }
                 }));
@@ -324,7 +324,8 @@ fn converse(client: TcpStream, number: usize, heard: Arc<Mutex<Vec<Vec<u8>>>>, h
     client.set_write_timeout(Some(PATIENCE))?;
     client.set_nodelay(true)?;
     let stream = Stream::Plain(client.try_clone()?);
-    let mut conversation = Conversation { stream, socket: client, buffer: Vec::new(), tag: String::new(), heard, number };
+    let mut conversation =
+        Conversation { stream, socket: client, buffer: Vec::new(), tag: String::new(), heard, number };
     handler(&mut conversation)
 }
 
@@ -356,7 +357,9 @@ mod tests {
     fn deviations_and_loops_are_reported_and_end() {
         let serve: Handler = Box::new(|c| {
             c.send("* OK\r\n")?;
-            c.serve(|command| (!command.line.contains("STOP")).then(|| format!("{{tag}} OK {}\r\n", command.literals.len())))
+            c.serve(|command| {
+                (!command.line.contains("STOP")).then(|| format!("{{tag}} OK {}\r\n", command.literals.len()))
+            })
         });
         let peer = Peer::start(vec![serve, script(vec![expect("LOGIN")]), script(vec![Step::Rst])]);
         let mut stream = TcpStream::connect(peer.address).expect("connect");
@@ -379,7 +382,8 @@ mod tests {
         let certificate = Authority::new().issue(&["wrong.example"]);
         let peer = Peer::script(vec![Step::Tls(certificate), send("* OK\r\n"), Step::Drain]);
         let stream = TcpStream::connect(peer.address).expect("connect");
-        let connector = native_tls::TlsConnector::builder().danger_accept_invalid_certs(true).build().expect("connector");
+        let connector =
+            native_tls::TlsConnector::builder().danger_accept_invalid_certs(true).build().expect("connector");
         let mut tls = connector.connect("localhost", stream).expect("handshake");
         let mut five = [0; 5];
         tls.read_exact(&mut five).expect("greeting");

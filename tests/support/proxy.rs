@@ -250,7 +250,9 @@ impl Pump {
         };
         let before = state.passed[index(self.way)];
         let limit = match state.manner.fault {
-            Some(Fault::Cut { way, after, .. } | Fault::Stall { way, after }) if way == self.way && !state.spent => Some(after),
+            Some(Fault::Cut { way, after, .. } | Fault::Stall { way, after }) if way == self.way && !state.spent => {
+                Some(after)
+            }
             _ => None,
         };
         let left = limit.map_or(u64::MAX, |after| after.saturating_sub(before));

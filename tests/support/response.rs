@@ -64,7 +64,10 @@ pub fn read(from: &mut impl BufRead) -> Result<Response> {
         from.read_until(b'\n', &mut part)?;
         if !part.ends_with(b"\n") {
             line.extend(part);
-            return Err(Error::new(ErrorKind::UnexpectedEof, format!("closed after {:?}", String::from_utf8_lossy(&line))));
+            return Err(Error::new(
+                ErrorKind::UnexpectedEof,
+                format!("closed after {:?}", String::from_utf8_lossy(&line)),
+            ));
         }
         let text = part.strip_suffix(b"\r\n").or(part.strip_suffix(b"\n")).unwrap_or(&part);
         line.extend_from_slice(text);

@@ -115,7 +115,8 @@ impl Stage {
     }
 
     fn manner(variant: &Variant) -> Manner {
-        let hidden_codes = if variant.options.without.contains("UIDPLUS") { vec!["APPENDUID", "COPYUID"] } else { vec![] };
+        let hidden_codes =
+            if variant.options.without.contains("UIDPLUS") { vec!["APPENDUID", "COPYUID"] } else { vec![] };
         Manner { hidden_codes, ..Manner::default() }
     }
 
@@ -147,7 +148,8 @@ impl Stage {
     fn phase(&mut self, what: &str, result: usize, exit: i32, no_bodies: bool) {
         let Some(records) = self.synchronise(what, exit) else { return };
         if no_bodies {
-            let carried = |c: &&String| c.contains("BODY.PEEK[]") || c.contains("BODY[]") || words(c).any(|w| w == "APPEND");
+            let carried =
+                |c: &&String| c.contains("BODY.PEEK[]") || c.contains("BODY[]") || words(c).any(|w| w == "APPEND");
             let found: Vec<_> = records.iter().flat_map(Record::commands).collect();
             self.wrong.extend(found.iter().filter(carried).map(|c| format!("{what} carried bytes: {c}")));
         }
@@ -264,7 +266,12 @@ impl Stage {
                 continue;
             };
             if msg.date != date(row) {
-                self.wrong.push(format!("{}: {side} in {folder} the date is {}, not {}", self.rows[row].place, msg.date, date(row)));
+                self.wrong.push(format!(
+                    "{}: {side} in {folder} the date is {}, not {}",
+                    self.rows[row].place,
+                    msg.date,
+                    date(row)
+                ));
             }
             let copy = Copy { folder: folder.clone(), flags: msg.flags.clone(), variant };
             out.entry(row).or_default().push(copy);

@@ -211,7 +211,9 @@ fn copy(text: &str) -> Result<Option<Copy>, String> {
     let (folder, rest) = inner.rsplit_once('/').unwrap_or(("INBOX", inner));
     let (letters, keywords) = rest.strip_suffix('}').and_then(|r| r.split_once('{')).unwrap_or((rest, ""));
     let letters = if letters == "." { "" } else { letters };
-    if letters.chars().any(|c| !"DFPRST".contains(c)) || (letters.is_empty() && keywords.is_empty() && !rest.starts_with('.')) {
+    if letters.chars().any(|c| !"DFPRST".contains(c))
+        || (letters.is_empty() && keywords.is_empty() && !rest.starts_with('.'))
+    {
         return Err(format!("{text} is no message"));
     }
     let mut flags: Flags = letters.chars().map(String::from).collect();
