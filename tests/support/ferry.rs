@@ -146,9 +146,14 @@ impl Ferry {
         file.write_all(text.as_bytes()).expect("config");
     }
 
+    /// The program under test; `MAILFERRY_BIN` names another one (a release build).
+    pub fn binary() -> PathBuf {
+        std::env::var_os("MAILFERRY_BIN").map_or_else(|| env!("CARGO_BIN_EXE_mailferry").into(), PathBuf::from)
+    }
+
     /// The command that `run` and `start` use: clean environment, own home. For tests that wrap it (strace).
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mailferry"));
+        let mut command = Command::new(Self::binary());
         command.args(args);
         self.dress(&mut command);
         command

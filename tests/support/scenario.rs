@@ -286,7 +286,7 @@ fn words(command: &str) -> impl Iterator<Item = &str> {
 }
 
 fn shown(msg: &Msg) -> String {
-    format!("{} {:?}", msg.place, String::from_utf8_lossy(&msg.bytes[..msg.bytes.len().min(200)]))
+    format!("{} {:?}", msg.place, String::from_utf8_lossy(&msg.bytes[..msg.bytes.len().min(100)]))
 }
 
 fn complaint(what: &str, exit: i32, outcome: &Outcome) -> String {
