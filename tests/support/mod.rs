@@ -13,7 +13,9 @@ pub mod proxy;
 #[cfg(test)]
 mod proxy_tests;
 pub mod response;
+pub mod rig;
 pub mod scenario;
 pub mod scenario_change;
 pub mod scenario_table;
+pub mod story;
 pub mod tls;

@@ -1,3 +1,5 @@
 //! What `sync` does, seen from outside.
 
+mod basics;
+mod faults;
 mod scenarios;
