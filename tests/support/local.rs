@@ -34,16 +34,21 @@ impl Layout {
 pub struct Local {
     pub root: PathBuf,
     pub layout: Layout,
+    /// What stands before every folder but INBOX on disk and is left out of the names here: `INBOX/` for a server that
+    /// keeps its folders below INBOX.
+    pub prefix: &'static str,
 }
 
 impl Local {
     pub fn new(root: impl Into<PathBuf>, layout: Layout) -> Self {
-        Self { root: root.into(), layout }
+        Self { root: root.into(), layout, prefix: "" }
     }
 
     /// The directory of a folder (`/` between levels).
     pub fn dir(&self, folder: &str) -> PathBuf {
-        let levels: Vec<_> = folder.split('/').map(|l| encode(l, self.layout)).collect();
+        let prefix = if folder == "INBOX" { "" } else { self.prefix };
+        let full = format!("{prefix}{folder}");
+        let levels: Vec<_> = full.split('/').map(|l| encode(l, self.layout)).collect();
         match self.layout {
             Layout::Nested => levels.iter().fold(self.root.clone(), |p, l| p.join(l)),
             Layout::Plus if folder == "INBOX" => self.root.clone(),
@@ -68,6 +73,11 @@ impl Local {
                         out.push(levels.join("/"));
                     }
                 }
+            }
+        }
+        for name in &mut out {
+            if let Some(inner) = name.strip_prefix(self.prefix) {
+                *name = inner.to_owned();
             }
         }
         out.sort();
@@ -286,7 +296,8 @@ mod tests {
     fn both_layouts_hold_and_change_messages() {
         for layout in [Layout::Nested, Layout::Plus] {
             let temp = tempfile::tempdir().expect("a folder");
-            let local = Local::new(temp.path(), layout);
+            let mut local = Local::new(temp.path(), layout);
+            local.prefix = if layout == Layout::Plus { "INBOX/" } else { "" };
             local.create("INBOX");
             let path = local.deliver("Lists/v1.2 50%", b"a\n", &flags("S work"), 99);
             local.deliver("INBOX", b"b\n", &flags(""), 5);

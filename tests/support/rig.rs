@@ -36,9 +36,21 @@ impl Rig {
         Mailbox::open(&self.server, &self.user)
     }
 
+    /// The same for POP3: the program fetches by way of the proxy.
+    pub fn pop3(hint: &str) -> Self {
+        let server = Dovecot::usual();
+        let user = server.user(hint);
+        let proxy = Proxy::start(server.pop3(), Manner::default());
+        let ferry = Ferry::pop3(proxy.port(), &user);
+        Self { server, user, proxy, ferry }
+    }
+
     /// The account's Maildir.
     pub fn local(&self) -> Local {
-        self.ferry.local()
+        let mut local = self.ferry.local();
+        // A namespace's prefix is part of the names on disk.
+        local.prefix = if self.server.options.prefix.is_empty() { "" } else { "INBOX/" };
+        local
     }
 
     /// Everything on the server.

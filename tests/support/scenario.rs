@@ -10,6 +10,7 @@
 //! no bodies                     the run under test moves no message's bytes (no APPEND, no body fetched)
 //! no trash                      the account's server has no Trash
 //! exit 65                       the exit code of the run under test (0 without this line)
+//! apart reason                  runs these rows in an account of their own (else tables with equal settings share one)
 //! # name  base  local  remote  =>  local  remote  [=> local remote]
 //! gone    S     -      FS      =>  -      =
 //! ```
@@ -25,11 +26,11 @@
 //! run must find nothing to do: its traffic is read for that.
 
 use super::dovecot::{Dovecot, Options};
-use super::ferry::{Ferry, Outcome};
+use super::ferry::Outcome;
 use super::local::Layout;
-use super::mailbox::{self, Mailbox};
 use super::message::{Msg, Snapshot, unix_lines};
-use super::proxy::{Manner, Proxy, Record};
+use super::proxy::{Manner, Record};
+use super::rig::Rig;
 use super::scenario_change::{LocalSide, RemoteSide, apply};
 use super::scenario_table::{Cell, Copy, Group, Pair, Row, render};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -90,28 +91,22 @@ struct Stage {
     rows: Vec<Row>,
     contents: HashMap<Vec<u8>, (usize, usize)>,
     variant: Variant,
-    server: std::sync::Arc<Dovecot>,
-    user: String,
-    proxy: Proxy,
-    ferry: Ferry,
+    rig: Rig,
     wrong: Vec<String>,
 }
 
 impl Stage {
     fn set(rows: Vec<Row>, variant: Variant) -> Self {
-        let server = Dovecot::shared(&variant.options);
-        let user = server.user("scenario");
-        let proxy = Proxy::start(server.imap(), Self::manner(&variant));
-        let mut ferry = Ferry::imap(proxy.port(), &user);
-        ferry.set("max_delete", "\"100%\"");
-        ferry.set("layout", &format!("{:?}", variant.layout.key()));
+        let mut rig = Rig::new(Dovecot::shared(&variant.options), "scenario");
+        rig.ferry.set("max_delete", "\"100%\"");
+        rig.ferry.set("layout", &format!("{:?}", variant.layout.key()));
         let mut contents = HashMap::new();
         for (i, row) in rows.iter().enumerate() {
             for kind in 0..3 {
                 contents.insert(message(row, kind), (i, kind));
             }
         }
-        Self { rows, contents, variant, server, user, proxy, ferry, wrong: Vec::new() }
+        Self { rows, contents, variant, rig, wrong: Vec::new() }
     }
 
     fn manner(variant: &Variant) -> Manner {
@@ -133,12 +128,12 @@ impl Stage {
         }
         self.change();
         for (key, value) in &settings.keys {
-            self.ferry.set(key, value);
+            self.rig.ferry.set(key, value);
         }
         self.phase("the run", 0, settings.exit, settings.no_bodies);
         if !settings.then.is_empty() && self.wrong.is_empty() {
             for (key, value) in &settings.then {
-                self.ferry.set(key, value);
+                self.rig.ferry.set(key, value);
             }
             self.phase("the second run", 1, 0, false);
         }
@@ -180,7 +175,7 @@ impl Stage {
 
     /// Brings the server to the base.
     fn base(&mut self) {
-        let mut session = Mailbox::open(&self.server, &self.user);
+        let mut session = self.rig.mailbox();
         let folder_rows: BTreeMap<_, _> = self.rows.iter().filter_map(|r| Some((r.folder()?, &r.base))).collect();
         let named: BTreeSet<_> = self.rows.iter().flat_map(Row::folders).collect();
         let plain = named.into_iter().filter(|f| *f != "INBOX" && *f != "Trash" && !folder_rows.contains_key(f));
@@ -197,8 +192,8 @@ impl Stage {
 
     /// Changes both sides as the rows say.
     fn change(&self) {
-        let mut remote = RemoteSide::new(&self.server, &self.user);
-        let mut local = LocalSide::new(self.ferry.local());
+        let mut remote = RemoteSide::new(self.rig.mailbox());
+        let mut local = LocalSide::new(self.rig.local());
         for (i, row) in self.rows.iter().enumerate() {
             let make = |variant| (message(row, variant), date(i));
             apply(&mut local, row, &row.change.local, &make);
@@ -208,9 +203,9 @@ impl Stage {
 
     /// Runs the program; what passed, unless the exit code is wrong.
     fn synchronise(&mut self, what: &str, exit: i32) -> Option<Vec<Record>> {
-        self.proxy.restart(Self::manner(&self.variant));
-        let outcome = self.ferry.run(&["sync", "-v"]);
-        let records = self.proxy.records();
+        self.rig.proxy.restart(Self::manner(&self.variant));
+        let outcome = self.rig.ferry.run(&["sync", "-v"]);
+        let records = self.rig.proxy.records();
         self.check_words(what, &records);
         if outcome.code != Some(exit) {
             self.wrong.push(complaint(what, exit, &outcome));
@@ -229,8 +224,8 @@ impl Stage {
 
     /// Compares both sides with what the rows say; `lenient` leaves the local Trash out.
     fn compare(&mut self, what: &str, expected: &Vec<Pair>, lenient: bool) {
-        let server = mailbox::snapshot(&self.server, &self.user);
-        let local = self.ferry.local();
+        let server = self.rig.remote();
+        let local = self.rig.local();
         let held = [self.by_row("locally", &local.snapshot()), self.by_row("on the server", &server)];
         let folders: [BTreeSet<String>; 2] = [local.folders().into_iter().collect(), server.into_keys().collect()];
         let leftovers = local.leftovers();

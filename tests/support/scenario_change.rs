@@ -1,6 +1,5 @@
 //! Carries a row's change out on one side, as a mail reader or another client would.
 
-use super::dovecot::Dovecot;
 use super::local::Local;
 use super::mailbox::Mailbox;
 use super::message::{Flags, Snapshot, unix_lines};
@@ -63,8 +62,7 @@ pub struct RemoteSide {
 }
 
 impl RemoteSide {
-    pub fn new(server: &Dovecot, user: &str) -> Self {
-        let mut session = Mailbox::open(server, user);
+    pub fn new(mut session: Mailbox) -> Self {
         Self { before: session.snapshot(), session }
     }
 }
@@ -153,6 +151,7 @@ fn find(side: &impl Side, row: &Row, copy: &Copy, content: &[u8], taken: &mut BT
 
 #[cfg(test)]
 mod tests {
+    use super::super::dovecot::Dovecot;
     use super::super::mailbox;
     use super::super::message::{assert_in_step, flags};
     use super::super::scenario_table::parse;
@@ -181,7 +180,8 @@ mod tests {
                 local.deliver(&copy.folder, &content(row, copy.variant), &copy.flags, 7);
             }
         }
-        let (mut remote_side, mut local_side) = (RemoteSide::new(&server, &user), LocalSide::new(local.clone()));
+        let (mut remote_side, mut local_side) =
+            (RemoteSide::new(Mailbox::open(&server, &user)), LocalSide::new(local.clone()));
         for row in rows {
             let make = |variant| (content(row, variant), 7);
             apply(&mut local_side, row, &row.change.local, &make);

@@ -95,6 +95,8 @@ pub struct Settings {
     pub no_bodies: bool,
     /// Whether the server has no Trash.
     pub no_trash: bool,
+    /// Why these rows need an account of their own; empty if they do not.
+    pub apart: String,
     /// The exit code of the run under test.
     pub exit: i32,
 }
@@ -158,6 +160,7 @@ fn setting(settings: &mut Settings, line: &str) -> bool {
         ("mirror", "") => settings.mirror = true,
         ("no", "bodies") => settings.no_bodies = true,
         ("no", "trash") => settings.no_trash = true,
+        ("apart", reason) => reason.clone_into(&mut settings.apart),
         ("exit", code) => settings.exit = code.parse().expect("a number"),
         ("set" | "then", pair) => {
             let Some((key, value)) = pair.split_once('=') else { return false };
