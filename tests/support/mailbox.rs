@@ -260,6 +260,13 @@ mod tests {
             for folder in ["Entwürfe & mehr", "A/B/日本", "say \"hi\""] {
                 box_.create(folder);
             }
+            let odd = if options.separator == '/' { ["v1.2", "a.b/c.d"] } else { ["cur", "x/new"] };
+            let odd = ["50%", "a~b", "back\\slash"].iter().chain(&odd);
+            for folder in odd.clone() {
+                box_.create(folder);
+                assert!(box_.folders().iter().any(|(name, _)| name == folder), "{folder}");
+                box_.remove(folder);
+            }
             let body = b"Subject: x\n\n\xff\x80 8-bit\n.\n..\nno end".to_vec();
             let uid = box_.append("A/B/日本", &body, &flags("FS work"), 1_000_000_000);
             box_.copy("A/B/日本", uid, "Entwürfe & mehr");

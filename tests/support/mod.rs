@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod corpus;
 pub mod dovecot;
+pub mod fake_imap;
 pub mod ferry;
 pub mod local;
 pub mod mailbox;

@@ -34,13 +34,11 @@ fn every_kind_of_message_comes_down_and_goes_up_unchanged() {
 #[test]
 fn odd_folder_names_come_down_and_go_up() {
     for options in [Options::default(), Options { separator: '.', prefix: "INBOX.", ..Options::default() }] {
-        let dots = options.separator == '/';
+        // Dovecot's own storage forbids what it would take for its directories, and in the other layout dots.
+        let more = if options.separator == '/' { ["v1.2", "a.b/c.d"] } else { ["cur", "x/new"] };
         let rig = Rig::new(Dovecot::shared(&options), "names");
         let mut names = Corpus::new(5).folders(12);
-        names.extend(["say \"hi\"", "50%", "a&b", "back\\slash", "cur", "x/new", "~tilde"].map(str::to_owned));
-        if dots {
-            names.extend(["v1.2", "a.b/c.d"].map(str::to_owned));
-        }
+        names.extend(["say \"hi\"", "50%", "a&b", "back\\slash", "a~b"].iter().chain(&more).map(ToString::to_string));
         let mut session = rig.mailbox();
         for (i, name) in names.iter().enumerate() {
             session.create(name);
@@ -161,7 +159,7 @@ fn a_second_run_in_the_same_maildir_is_told_at_once() {
     rig.ferry.set("timeout", "\"60s\"");
     let mut first = rig.ferry.start(&["sync"]);
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while rig.proxy.records().is_empty() && !rig.proxy.struck() && std::time::Instant::now() < deadline {
+    while !rig.proxy.struck() && first.is_running() && std::time::Instant::now() < deadline {
         std::thread::yield_now();
     }
     let second = rig.ferry.json(&["sync"]);
