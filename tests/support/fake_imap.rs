@@ -8,7 +8,7 @@ use super::message::{LETTERS, wire_lines};
 use super::peer::{Command, Conversation, Handler, Peer, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Result};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 /// One message on the fake server.
 #[derive(Clone, Debug)]
@@ -95,9 +95,14 @@ impl FakeImap {
         self.peer.port()
     }
 
-    /// The store, to look at and to change.
-    pub fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(|e| e.into_inner())
+    /// The store as it is now.
+    pub fn store(&self) -> Store {
+        self.store.lock().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// Changes the store, for sessions that run as well.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Store) -> T) -> T {
+        change(&mut self.store.lock().unwrap_or_else(|e| e.into_inner()))
     }
 
     /// Every command heard so far, of all connections.

@@ -4,6 +4,7 @@ pub mod clock;
 pub mod corpus;
 pub mod dovecot;
 pub mod fake_imap;
+pub mod fake_pop3;
 pub mod ferry;
 pub mod local;
 pub mod mailbox;
