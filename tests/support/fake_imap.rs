@@ -4,69 +4,12 @@
 //! no unasked-for updates.
 
 use super::clock;
-use super::message::{LETTERS, wire_lines};
+pub use super::fake_store::{Folder, Message, Store};
+use super::message::LETTERS;
 use super::peer::{Command, Conversation, Handler, Peer, Report};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, Result};
 use std::sync::{Arc, Mutex};
-
-/// One message on the fake server.
-#[derive(Clone, Debug)]
-pub struct Message {
-    pub uid: u32,
-    /// IMAP names.
-    pub flags: BTreeSet<String>,
-    /// Seconds since 1970.
-    pub date: i64,
-    /// With CRLF.
-    pub bytes: Vec<u8>,
-}
-
-/// One folder.
-#[derive(Clone, Debug)]
-pub struct Folder {
-    pub uid_validity: u32,
-    pub uid_next: u32,
-    /// As in LIST: `\\HasNoChildren \\Trash`.
-    pub attributes: String,
-    pub messages: Vec<Message>,
-}
-
-impl Default for Folder {
-    fn default() -> Self {
-        Self { uid_validity: 1, uid_next: 1, attributes: String::new(), messages: Vec::new() }
-    }
-}
-
-impl Folder {
-    /// Adds a message (LF becomes CRLF) under the next UID.
-    pub fn add(&mut self, bytes: &[u8], flags: &[&str], date: i64) -> u32 {
-        let uid = self.uid_next;
-        self.uid_next += 1;
-        let flags = flags.iter().map(ToString::to_string).collect();
-        self.messages.push(Message { uid, flags, date, bytes: wire_lines(bytes) });
-        uid
-    }
-}
-
-/// Everything the server has and says of itself.
-#[derive(Clone, Debug)]
-pub struct Store {
-    pub greeting: String,
-    pub capabilities: String,
-    /// By the name as it goes over the wire.
-    pub folders: BTreeMap<String, Folder>,
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self {
-            greeting: "* OK ready".into(),
-            capabilities: "IMAP4rev1".into(),
-            folders: BTreeMap::from([("INBOX".to_owned(), Folder::default())]),
-        }
-    }
-}
 
 /// Answers a command in the server's stead: bytes to say, with `{tag}` for the tag; `None` leaves it to the server.
 pub type Hook = Box<dyn Fn(&Command, &mut Store) -> Option<Vec<u8>> + Send + Sync>;
@@ -369,11 +312,16 @@ fn fetched(seq: usize, message: &Message, items: &str, by_uid: bool) -> Vec<u8> 
         parts.push(literal("BODY[HEADER]", &message.bytes[..header]));
     }
     if items.contains("BODY.PEEK[]") || items.contains("BODY[]") {
-        parts.push(literal("BODY[]", &message.bytes));
+        parts.push(if message.broken { b"BODY[] NIL".to_vec() } else { literal("BODY[]", &message.bytes) });
     }
     out.extend_from_slice(&parts.join(&b' '));
     out.extend_from_slice(b")\r\n");
     out
+}
+
+/// A line of a listing with everything a client may have asked for but the body, for forged listings.
+pub fn listing_line(seq: usize, message: &Message) -> Vec<u8> {
+    fetched(seq, message, "UID FLAGS INTERNALDATE RFC822.SIZE", true)
 }
 
 fn literal(name: &str, bytes: &[u8]) -> Vec<u8> {

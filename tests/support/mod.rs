@@ -5,6 +5,7 @@ pub mod corpus;
 pub mod dovecot;
 pub mod fake_imap;
 pub mod fake_pop3;
+pub mod fake_store;
 pub mod ferry;
 pub mod local;
 pub mod mailbox;
