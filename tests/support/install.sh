@@ -11,7 +11,7 @@ missing_packages() {
 
 # Makes sure of packages; with neither root nor sudo it says which ones are missing and ends the script.
 need_packages() {
-    local missing as_root=() policy=/usr/sbin/policy-rc.d own_policy=""
+    local missing as_root=()
     # The daemons live outside an ordinary user's PATH.
     export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
     if ! command -v dpkg-query >/dev/null; then
@@ -29,19 +29,21 @@ need_packages() {
         as_root=(sudo -n)
     fi
     echo "Installing: ${missing[*]}" >&2
-    # A policy that answers 101 keeps the packages' scripts from starting their daemons. An administrator's own policy stays.
-    if [ ! -e "$policy" ]; then
-        own_policy=$policy
-        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
-        "${as_root[@]}" chmod 755 "$policy"
-    fi
-    local status=0
-    install_with_apt "${missing[@]}" || status=$?
-    [ -z "$own_policy" ] || "${as_root[@]}" rm -f "$own_policy"
-    if [ "$status" -ne 0 ]; then
+    if ! (without_daemons && install_with_apt "${missing[@]}"); then
         echo "Could not install: ${missing[*]}" >&2
         exit 1
     fi
+}
+
+# For the rest of this (sub)shell: a policy that answers 101 keeps the packages' scripts from starting or restarting any daemon. An
+# administrator's own policy stays as it is.
+without_daemons() {
+    local policy=/usr/sbin/policy-rc.d
+    [ ! -e "$policy" ] || return 0
+    # shellcheck disable=SC2064 # the path and the way to root are those of now
+    trap "${as_root[*]} rm -f $policy" EXIT
+    trap 'exit 130' INT TERM
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null && "${as_root[@]}" chmod 755 "$policy"
 }
 
 # Uses `as_root` of its caller.
