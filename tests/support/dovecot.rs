@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -248,7 +249,8 @@ fn free_ports() -> Ports {
 /// Starts server and guardian.
 fn guard(folder: &Path) -> Result<Child, String> {
     // `set -m` gives the server a process group of its own, which takes its children along at the end.
-    let script = r#"set -m
+    let script = r#"trap '' INT TERM HUP
+set -m
 dovecot -F -c "$1/dovecot.conf" </dev/null >>"$1/log" 2>&1 &
 pid=$!
 set +m
@@ -265,6 +267,8 @@ rm -rf "$1""#;
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        // A signal to the test's whole process group (Ctrl-C, a time limit) must not take the guardian before its work.
+        .process_group(0)
         .spawn()
         .map_err(|e| format!("bash: {e}"))?;
     let mut word = [0; 8];
