@@ -80,7 +80,7 @@ pub fn make(
     let account = accounts.into_iter().find(|a| a.name == draft.name);
     let account = account.ok_or_else(|| vec![config::Complaint::config("the new account is not in its own file")])?;
     others(&existing, &account)?;
-    ask_for_new_file(&mut draft, &account, &mut asker)?;
+    new_password_file(&mut draft, &account, &mut asker)?;
     for warning in config::warnings(&account) {
         asker.say(&warning);
     }
@@ -96,7 +96,7 @@ pub fn make(
         write::secret_file(file, secret)?;
     }
     write::replace(&path, new.as_bytes())?;
-    let text = next_steps(&account, &path, around.program, signs_in_later);
+    let text = next_steps(&account, &path, around, signs_in_later);
     Ok(Done { account, path, text })
 }
 
@@ -120,13 +120,20 @@ fn others(existing: &[Account], account: &Account) -> Result<(), Error> {
     if complaints.is_empty() { Ok(()) } else { Err(complaints.into()) }
 }
 
-/// A password file that is not there yet is made from what the user types.
-fn ask_for_new_file(draft: &mut Draft, account: &Account, asker: &mut Asker) -> Result<(), Error> {
-    if let (Source::File(_, typed @ None), SecretSource::File(file)) = (&mut draft.source, &account.login.secret)
-        && asker.interactive()
-        && !file.exists()
-    {
-        *typed = Some(asker.secret("Password (not shown): ", "--password-file")?);
+/// A password file that is not there yet is made from what the user types; one that is there is not overwritten.
+fn new_password_file(draft: &mut Draft, account: &Account, asker: &mut Asker) -> Result<(), Error> {
+    let (Source::File(_, typed), SecretSource::File(file)) = (&mut draft.source, &account.login.secret) else {
+        return Ok(());
+    };
+    match (&typed, file.exists()) {
+        (Some(_), true) => {
+            let why = format!("{} is there already; give its name, or another", file.display());
+            return Err(Error::Invalid { flag: "--password-file", why });
+        }
+        (None, false) if asker.interactive() => {
+            *typed = Some(asker.secret("Password (not shown): ", "--password-file")?);
+        }
+        (Some(_), false) | (None, true | false) => {}
     }
     Ok(())
 }
@@ -177,7 +184,11 @@ fn describe(found: &SetupProbe) -> String {
     out
 }
 
-fn next_steps(account: &Account, path: &Path, program: &str, sign_in: bool) -> String {
+fn next_steps(account: &Account, path: &Path, around: &Surroundings, sign_in: bool) -> String {
+    // cron and systemd know HOME and not the variables of this shell.
+    let usual = (around.env)("HOME").map(|home| Path::new(&home).join(".config/mailferry/config.toml"));
+    let place = path.to_string_lossy();
+    let config = (usual.as_deref() != Some(path)).then_some(place.as_ref());
     let name = &account.name;
     let first = match account.protocol {
         Protocol::Imap => format!("mailferry sync -n {name}     # look first\n  mailferry sync {name}"),
@@ -194,8 +205,8 @@ fn next_steps(account: &Account, path: &Path, program: &str, sign_in: bool) -> S
          Or by a systemd timer: ~/.config/systemd/user/mailferry.service\n\n{}\nand ~/.config/systemd/user/mailferry.timer\n\n{}\n\
          then\n\n  {}\n",
         path.display(),
-        schedule::cron_line(program),
-        indented(schedule::systemd_service(program)),
+        schedule::cron_line(around.program, config),
+        indented(schedule::systemd_service(around.program, config)),
         indented(schedule::systemd_timer()),
         schedule::SYSTEMD_ENABLE,
     )
@@ -281,7 +292,10 @@ mod tests {
         let done = run(&options(), true, None, "", 0);
         let made = done.result.unwrap();
         assert_eq!(done.probed, ["me@example.org@imap.example.org"]);
-        assert!(made.text.contains("*/5 * * * * /usr/bin/mailferry run") && made.text.contains("OnUnitInactiveSec"));
+        assert!(
+            made.text.contains(&format!("*/5 * * * * /usr/bin/mailferry -c {} run\n", made.path.display()))
+                && made.text.contains("OnUnitInactiveSec")
+        );
         assert!(done.config.contains("[accounts.work]") && !done.config.contains("maildir ="), "{}", done.config);
         assert_eq!(made.account.name, "work");
     }
