@@ -80,7 +80,7 @@ pub const KEYS: &[Key] = &[
         Form::Text,
         "",
         "\"mailferry-work\"",
-        "The service name of an entry in the desktop's keyring; the entry's user is `user`.",
+        "The service name of an entry in the desktop's keyring; the entry's user is `user`. Needs a mailferry that was built with the feature keyring.",
     ),
     key(
         "password",

@@ -100,14 +100,16 @@ pub fn find(name: &str) -> Option<&'static Key> {
 /// The candidate nearest to a mistyped word, if one is near: at most a third of its letters differ.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let allowed = (word.chars().count() / 3).max(1);
+    let near = closest(word, candidates)?;
+    (distance(&fold(word), &fold(near)) <= allowed).then_some(near)
+}
+
+/// The candidate with the fewest edits, however many; the first of several.
+#[must_use]
+pub fn closest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let folded = fold(word);
-    let allowed = (folded.chars().count() / 3).max(1);
-    candidates
-        .iter()
-        .map(|candidate| (distance(&folded, &fold(candidate)), *candidate))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    candidates.iter().copied().min_by_key(|candidate| distance(&folded, &fold(candidate)))
 }
 
 /// `-` for `_`, and case, are no difference.
@@ -159,6 +161,7 @@ mod tests {
         assert_eq!(nearest("pasword-command", &names), Some("password_command"));
         assert_eq!(nearest("Host", &names), Some("host"));
         assert_eq!(nearest("zzzzzz", &names), None);
+        assert!(closest("zzzzzz", &names).is_some() && closest("x", &[]).is_none());
         assert_eq!(nearest("hsot", &names), Some("host"));
     }
 
