@@ -3,3 +3,6 @@
 pub mod args;
 pub mod docs;
 pub mod exit;
+pub mod overrides;
+pub mod parse;
+pub mod setup;

@@ -43,14 +43,9 @@ pub enum Error {
         /// The config file.
         path: PathBuf,
     },
-    /// The config file is wrong before or after the change.
-    #[error("{first}")]
-    Config {
-        /// The first complaint.
-        first: Complaint,
-        /// The others.
-        rest: Vec<Complaint>,
-    },
+    /// The config file is wrong before or after the change: all complaints.
+    #[error("{}", first(.0))]
+    Config(Vec<Complaint>),
     /// The server refused, or could not be reached.
     #[error("{}", .0.message)]
     Probe(ProbeError),
@@ -78,11 +73,13 @@ pub struct ProbeError {
     pub hint: Option<String>,
 }
 
+fn first(complaints: &[Complaint]) -> String {
+    complaints.first().map(ToString::to_string).unwrap_or_default()
+}
+
 impl From<Vec<Complaint>> for Error {
     fn from(complaints: Vec<Complaint>) -> Self {
-        let mut all = complaints.into_iter();
-        let first = all.next().unwrap_or_else(|| Complaint::config("the config file is wrong"));
-        Self::Config { first, rest: all.collect() }
+        Self::Config(complaints)
     }
 }
 
@@ -98,7 +95,7 @@ impl Severity for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Missing { .. } | Self::Invalid { .. } | Self::GivenUp => Kind::Usage,
-            Self::NoServer { .. } | Self::Exists { .. } | Self::Config { .. } => Kind::Config,
+            Self::NoServer { .. } | Self::Exists { .. } | Self::Config(_) => Kind::Config,
             Self::Probe(probe) => probe.kind,
             Self::File { .. } => Kind::Disk,
         }
@@ -112,7 +109,7 @@ impl Severity for Error {
             Self::Missing { flag, has_default: false, .. } => Some(format!("give {flag}")),
             Self::NoServer { advice, .. } => Some((*advice).to_owned()).filter(|advice| !advice.is_empty()),
             Self::Exists { .. } => Some("give another --name, or change the file by hand".to_owned()),
-            Self::Config { first, .. } => first.hint.as_deref().map(str::to_owned),
+            Self::Config(all) => all.first()?.hint.as_deref().map(str::to_owned),
             Self::Probe(probe) => probe.hint.clone(),
             Self::Invalid { .. } | Self::GivenUp | Self::File { .. } => None,
         }
