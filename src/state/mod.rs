@@ -11,6 +11,7 @@ pub mod intent;
 pub mod lock;
 pub mod notice;
 mod schema;
+pub mod seen;
 
 use std::fs;
 use std::io;
