@@ -10,6 +10,7 @@ pub mod check;
 pub mod complaint;
 pub mod conflicts;
 pub mod file;
+mod key_table;
 pub mod keys;
 pub mod measure;
 pub mod overrides;

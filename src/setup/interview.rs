@@ -124,6 +124,9 @@ fn find(
         }
         discover::discover(address, network)
     };
+    if found.candidates.is_empty() && found.preset.is_none() && given.host.is_none() {
+        asker.say("No server was found; the provider's help pages name it.");
+    }
     match found.preset {
         Some(preset) if found.candidates.is_empty() && given.host.is_none() => {
             Err(Error::NoServer { title: preset.title, advice: preset.advice })

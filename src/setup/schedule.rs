@@ -1,18 +1,21 @@
 //! How a profile is run again and again: the line for cron, the units for systemd. PURE.
 
-/// The line for `crontab -e`: every five minutes, silent when all is well.
+/// The line for `crontab -e`: every five minutes, silent when all is well. `config` is the file if it is not where
+/// cron's bare environment would look.
 #[must_use]
-pub fn cron_line(program: &str) -> String {
+pub fn cron_line(program: &str, config: Option<&str>) -> String {
+    let option = config.map(|file| format!(" -c {}", shell_word(file))).unwrap_or_default();
     // In a crontab an unescaped `%` ends the command.
-    format!("*/5 * * * * {} run", shell_word(program).replace('%', "\\%"))
+    format!("*/5 * * * * {}{option} run", shell_word(program)).replace('%', "\\%")
 }
 
 /// `~/.config/systemd/user/mailferry.service`.
 #[must_use]
-pub fn systemd_service(program: &str) -> String {
+pub fn systemd_service(program: &str, config: Option<&str>) -> String {
+    let option = config.map(|file| format!(" -c {}", unit_word(file))).unwrap_or_default();
     // systemd takes 75 (another run, no network) for a failure unless told otherwise.
     format!(
-        "[Unit]\nDescription=Fetch and synchronise mail\n\n[Service]\nType=oneshot\nExecStart={} run\nSuccessExitStatus=75\n",
+        "[Unit]\nDescription=Fetch and synchronise mail\n\n[Service]\nType=oneshot\nExecStart={}{option} run\nSuccessExitStatus=75\n",
         unit_word(program)
     )
 }
@@ -48,10 +51,12 @@ mod tests {
 
     #[test]
     fn lines() {
-        assert_eq!(cron_line("/usr/bin/mailferry"), "*/5 * * * * /usr/bin/mailferry run");
-        assert_eq!(cron_line("/my bin/50%"), "*/5 * * * * '/my bin/50\\%' run");
-        assert!(systemd_service("/usr/bin/mailferry").contains("\nExecStart=/usr/bin/mailferry run\n"));
-        assert!(systemd_service("/my bin/%x").contains("ExecStart=\"/my bin/%%x\" run"));
+        assert_eq!(cron_line("/usr/bin/mailferry", None), "*/5 * * * * /usr/bin/mailferry run");
+        assert_eq!(cron_line("/my bin/50%", None), "*/5 * * * * '/my bin/50\\%' run");
+        assert!(systemd_service("/usr/bin/mailferry", None).contains("\nExecStart=/usr/bin/mailferry run\n"));
+        assert!(systemd_service("/my bin/%x", None).contains("ExecStart=\"/my bin/%%x\" run"));
+        assert_eq!(cron_line("mf", Some("/a b%")), "*/5 * * * * mf -c '/a b\\%' run");
+        assert!(systemd_service("mf", Some("/a b")).contains("ExecStart=mf -c \"/a b\" run"));
         assert!(systemd_timer().ends_with("WantedBy=timers.target\n"));
     }
 }

@@ -205,6 +205,8 @@ pub struct Engine<'a> {
     pub account: AccountRow,
     /// Part of derived file names.
     pub secret: String,
+    /// The account's Trash.
+    pub trash: Option<MailboxName>,
     /// Bytes and round trips.
     pub traffic: Arc<Traffic>,
     state: Mutex<&'a mut State>,
@@ -230,6 +232,7 @@ impl<'a> Engine<'a> {
             file_system,
             account,
             secret,
+            trash: None,
             traffic: Arc::new(Traffic::default()),
             state: Mutex::new(state),
             report: Mutex::new(Report::default()),
@@ -318,6 +321,14 @@ impl<'a> Engine<'a> {
         self.tell(folder, Body::Error { kind: kind.as_str(), message: error.to_string(), hint: error.hint() });
     }
 
+    /// Tells the failure of one message, named by its UID or file.
+    pub fn fail_message(&self, folder: &FolderName, which: &str, error: &dyn Severity) {
+        let kind = error.kind();
+        self.report().kinds.push(kind);
+        let message = format!("{which}: {error}");
+        self.tell(Some(folder), Body::Error { kind: kind.as_str(), message, hint: error.hint() });
+    }
+
     /// Tells a warning.
     pub fn warn(&self, folder: Option<&FolderName>, message: String, hint: Option<&str>) {
         self.tell(folder, Body::Warning { message, hint: hint.map(str::to_owned) });
@@ -388,7 +399,7 @@ impl<'a> Engine<'a> {
         std::thread::scope(|scope| {
             for _ in 1..connections {
                 // Without another thread this one does the work.
-                let _ = std::thread::Builder::new().spawn_scoped(scope, &run);
+                let _ = std::thread::Builder::new().spawn_scoped(scope, run);
             }
             run();
         });

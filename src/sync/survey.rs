@@ -387,7 +387,7 @@ fn view(
     view.role = folder.role;
     let fresh = found.remote.as_ref().is_some_and(|r| r.fresh);
     view.refetch = folder.action == Action::Recreate
-        || found.local.as_ref().is_some_and(|l| l.restored && !how.broken || l.restored && is_older(folder, l));
+        || found.local.as_ref().is_some_and(|l| l.restored && (!how.broken || is_older(folder, l)));
     let trusted = found.remote.as_ref().is_none_or(|r| r.trusted);
     view.deletions = trusted && !how.broken && !folder.woken && !fresh && !view.refetch;
     view.read_only = found.remote.as_ref().is_some_and(|r| r.selected.read_only);

@@ -16,7 +16,12 @@ impl Run<'_, '_> {
     ///
     /// # Errors
     /// [`Error::Guard`] on a mismatch; what the server refuses; a failing connection.
-    pub(super) fn still_there<'r>(&self, conn: &mut Conn, id: FolderId, rows: &'r [Row]) -> Result<Vec<&'r Row>, Error> {
+    pub(super) fn still_there<'r>(
+        &self,
+        conn: &mut Conn,
+        id: FolderId,
+        rows: &'r [Row],
+    ) -> Result<Vec<&'r Row>, Error> {
         let target = self.folder(id)?;
         conn.open(target, self.validity(id))?;
         let set: UidSet = rows.iter().filter_map(|r| r.uid).collect();

@@ -36,9 +36,6 @@ pub(super) struct Run<'a, 'e> {
     keywords: Mutex<BTreeMap<FolderId, Keywords>>,
 }
 
-/// A change of flags whose row is known.
-pub(super) type FlagOp = Op;
-
 /// Carries out the plan.
 ///
 /// # Errors
@@ -82,7 +79,9 @@ impl Phases {
         let mut phases = Self::default();
         for op in ops {
             match op {
-                Op::Pair { .. } | Op::Rebind { .. } | Op::Settle { .. } | Op::Note { .. } | Op::Forget { .. } => phases.settle.push(op),
+                Op::Pair { .. } | Op::Rebind { .. } | Op::Settle { .. } | Op::Note { .. } | Op::Forget { .. } => {
+                    phases.settle.push(op)
+                }
                 Op::MoveLocal { .. } | Op::MoveRemote { .. } => phases.moves.push(op),
                 Op::Download { .. } | Op::Refetch { .. } => phases.downloads.push(op),
                 Op::Upload { .. } => phases.uploads.push(op),
@@ -94,7 +93,9 @@ impl Phases {
     }
 
     fn is_empty(&self) -> bool {
-        [&self.settle, &self.moves, &self.downloads, &self.uploads, &self.flags, &self.deletions].iter().all(|ops| ops.is_empty())
+        [&self.settle, &self.moves, &self.downloads, &self.uploads, &self.flags, &self.deletions]
+            .iter()
+            .all(|ops| ops.is_empty())
     }
 }
 

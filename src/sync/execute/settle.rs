@@ -86,7 +86,13 @@ impl Run<'_, '_> {
                         }
                         if !settled {
                             let remote = merged.remote.map(|wanted| (wanted, remote.flags()));
-                            flags.push(Op::Flags { row: row.id, folder, local: merged.local, remote, base: merged.base });
+                            flags.push(Op::Flags {
+                                row: row.id,
+                                folder,
+                                local: merged.local,
+                                remote,
+                                base: merged.base,
+                            });
                         }
                     }
                     Op::Rebind { row, folder, local, remote } => {
