@@ -10,9 +10,11 @@ pub mod overrides;
 pub mod parse;
 mod print;
 mod process;
+mod restore;
 mod roots;
 mod run;
 pub mod setup;
+mod verify;
 mod work;
 
 use std::ffi::OsString;
@@ -90,14 +92,14 @@ fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Run(args) => run::run(context, &args),
         Command::Sync(args) => run::sync(context, &args),
         Command::Fetch(args) => run::fetch(context, &args),
+        Command::Verify(args) => verify::verify(context, &args),
+        Command::Restore(args) => restore::restore(context, &args),
         Command::Completions(args) => print::completions(context, &args),
         Command::Man(args) => print::man(context, &args),
         Command::Watch(_)
         | Command::Check(_)
         | Command::Status(_)
         | Command::Folders(_)
-        | Command::Verify(_)
-        | Command::Restore(_)
         | Command::Setup(_)
         | Command::Auth(_)
         | Command::Import(_) => {
