@@ -203,6 +203,11 @@ impl Worker<'_> {
                 let job = fetch::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
                 fetch::run(job, &layout, &file_system, &mut held.state).into()
             }
+            Work::Verify(deep) if account.protocol == Protocol::Pop3 => {
+                let options = &fetch::Options { dry_run: true, ..fetch::Options::default() };
+                let job = fetch::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
+                fetch::verify::run(job, &layout, &file_system, &mut held.state, *deep).into()
+            }
             Work::Verify(deep) => {
                 let options = &sync::Options { dry_run: true, ..sync::Options::default() };
                 let job = sync::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
