@@ -9,6 +9,7 @@ use crate::mail::{Content, ContentHasher, Digest, Side, Uid, UidSet};
 use crate::state::FolderId;
 
 use super::adopt::{self, LocalCandidate, Pairing, RemoteCandidate};
+use super::compare::unique as unique_of;
 use super::engine::{Engine, Error, Folders};
 use super::moves::{self, At, Moves};
 use super::plan::{Paired, Plan, Rules, plan};
@@ -72,14 +73,15 @@ fn pair_folder(engine: &Engine<'_>, folders: &Folders, view: &mut View) -> Resul
     bind_intents(engine, view, &locals)?;
     let headers: UidSet = adopt::headers_needed(&locals, &candidates(view)).into_iter().collect();
     fetch_headers(engine, folders, view, &headers)?;
-    let pairing = adopt::pair(&locals, &candidates(view));
+    recognise_own(engine, view);
+    let pairing = adopt::pair(&locals, &candidates(view), view.adopting);
     if pairing.bodies_needed.is_empty() {
         return Ok(pairing);
     }
     let bodies: UidSet =
         pairing.bodies_needed.iter().filter_map(|&i| view.remote_new.get(i)).map(|r| r.message.uid).collect();
     digest_bodies(engine, folders, view, &bodies)?;
-    Ok(adopt::pair(&locals, &candidates(view)))
+    Ok(adopt::pair(&locals, &candidates(view), view.adopting))
 }
 
 fn candidates(view: &View) -> Vec<RemoteCandidate> {
@@ -116,6 +118,21 @@ fn bind_intents(engine: &Engine<'_>, view: &mut View, locals: &[LocalCandidate])
         }
     }
     Ok(())
+}
+
+/// A file that carries the name derived for a message's UID, with its header and size, is our own download, whose row a crash
+/// took (the third law).
+fn recognise_own(engine: &Engine<'_>, view: &mut View) {
+    let Some(validity) = view.validity else { return };
+    let names: BTreeMap<&[u8], usize> =
+        view.local_new.iter().enumerate().filter(|(_, l)| l.row.is_none()).map(|(i, l)| (unique_of(&l.place), i)).collect();
+    for new in &mut view.remote_new {
+        let derived = engine.unique(&view.name, validity, new.message.uid, new.message.date);
+        let Some(local) = names.get(derived.as_bytes()).and_then(|&i| view.local_new.get(i)) else { continue };
+        if new.header == Some(local.content.header) && new.message.size == Some(local.content.size) {
+            new.digest = Some(local.content.digest);
+        }
+    }
 }
 
 /// Runs `work` with the view's folder open, under the UIDVALIDITY that the view was made under.
