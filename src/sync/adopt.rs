@@ -90,7 +90,12 @@ pub fn pair(locals: &[LocalCandidate], remotes: &[RemoteCandidate], by_size: boo
     out
 }
 
-fn pair_group(locals: &[LocalCandidate], remotes: &[RemoteCandidate], group: (&[usize], &[usize]), out: &mut Pairing) {
+fn pair_group(
+    locals: &[LocalCandidate],
+    remotes: &[RemoteCandidate],
+    group: (&[usize], &[usize], bool),
+    out: &mut Pairing,
+) {
     let (ours, theirs, may_trust) = group;
     let known = |i: &usize| remotes.get(*i).is_some_and(|r| r.digest.is_some());
     let contents: BTreeMap<Digest, u64> =
@@ -209,7 +214,8 @@ mod tests {
         let done = pair(
             &[local(1, 1), local(1, 1)],
             &[remote(1, 1, 101, None), remote(2, 1, 101, None), remote(3, 1, 101, None)],
-        , true);
+            true,
+        );
         assert_eq!(done.pairs, [(0, 0), (1, 1)]);
         assert!(done.bodies_needed.is_empty());
     }

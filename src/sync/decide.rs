@@ -124,8 +124,13 @@ fn bind_intents(engine: &Engine<'_>, view: &mut View, locals: &[LocalCandidate])
 /// took (the third law).
 fn recognise_own(engine: &Engine<'_>, view: &mut View) {
     let Some(validity) = view.validity else { return };
-    let names: BTreeMap<&[u8], usize> =
-        view.local_new.iter().enumerate().filter(|(_, l)| l.row.is_none()).map(|(i, l)| (unique_of(&l.place), i)).collect();
+    let names: BTreeMap<&[u8], usize> = view
+        .local_new
+        .iter()
+        .enumerate()
+        .filter(|(_, l)| l.row.is_none())
+        .map(|(i, l)| (unique_of(&l.place), i))
+        .collect();
     for new in &mut view.remote_new {
         let derived = engine.unique(&view.name, validity, new.message.uid, new.message.date);
         let Some(local) = names.get(derived.as_bytes()).and_then(|&i| view.local_new.get(i)) else { continue };
