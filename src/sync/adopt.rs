@@ -244,7 +244,10 @@ mod tests {
         locals[1].date = Some(Timestamp(5));
         let mut remotes = [remote(1, 1, 101, None), remote(2, 1, 101, None)];
         remotes[0].date = Some(Timestamp(5));
-        assert_eq!(pair(&locals, &remotes).pairs.iter().collect::<BTreeSet<_>>(), [(1, 0), (0, 1)].iter().collect());
+        assert_eq!(
+            pair(&locals, &remotes, true).pairs.iter().collect::<BTreeSet<_>>(),
+            [(1, 0), (0, 1)].iter().collect()
+        );
     }
 
     #[test]

@@ -25,9 +25,10 @@ const LOOKALIKES: usize = 20;
 /// What takes the account down.
 pub fn decide(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey, rules: &Rules) -> Result<Plan, Error> {
     let mut paired = Paired::default();
+    let gone = moves::gone(&survey.views);
     for view in &mut survey.views {
         if !view.local_new.is_empty() && !view.remote_new.is_empty() {
-            let pairing = pair_folder(engine, folders, view)?;
+            let pairing = pair_folder(engine, folders, view, &gone)?;
             record(engine, view, pairing, &mut paired)?;
         }
     }
@@ -56,7 +57,7 @@ fn record(engine: &Engine<'_>, view: &mut View, pairing: Pairing, paired: &mut P
     Ok(())
 }
 
-fn pair_folder(engine: &Engine<'_>, folders: &Folders, view: &mut View) -> Result<Pairing, Error> {
+fn pair_folder(engine: &Engine<'_>, folders: &Folders, view: &mut View, gone: &moves::Gone) -> Result<Pairing, Error> {
     let locals: Vec<LocalCandidate> = view
         .local_new
         .iter()
@@ -74,6 +75,9 @@ fn pair_folder(engine: &Engine<'_>, folders: &Folders, view: &mut View) -> Resul
     let headers: UidSet = adopt::headers_needed(&locals, &candidates(view)).into_iter().collect();
     fetch_headers(engine, folders, view, &headers)?;
     recognise_own(engine, view);
+    for new in view.remote_new.iter_mut().filter(|r| r.digest.is_none()) {
+        new.digest = gone.content(new);
+    }
     let pairing = adopt::pair(&locals, &candidates(view), view.adopting);
     if pairing.bodies_needed.is_empty() {
         return Ok(pairing);
