@@ -5,7 +5,7 @@
 //! all behind it waiting. So commands are grouped by the SELECT that they stand behind (their epoch), and data is
 //! offered to whoever waits and kept for the others of the same group, who take what they asked for by content.
 
-use super::connection::Completion;
+use super::completion::Completion;
 use super::error::Error;
 use super::parse::{Response, Status, response};
 

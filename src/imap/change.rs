@@ -1,7 +1,7 @@
 //! Changing messages on the server: STORE, COPY, MOVE, EXPUNGE.
 
 use super::command::{Command, MailboxName};
-use super::connection::Completion;
+use super::completion::Completion;
 use super::data::{self, FetchLine};
 use super::error::Error;
 use super::parse::{Response, Values, number};

@@ -4,8 +4,8 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use super::answers::{Answers, Kind};
-use super::code::Code;
 use super::command::Command;
+use super::completion::Completion;
 use super::download::BodySink;
 use super::error::Error;
 use super::framing::{Frame, Source, UNTAGGED, read_frame};
@@ -16,47 +16,6 @@ use crate::transport::Stream;
 
 /// The first letter of our tags; the `imap` crate's begin with `a`.
 const TAG: u8 = b'F';
-
-/// A command's end.
-#[derive(Clone, Debug)]
-pub struct Completion {
-    /// OK, NO or BAD.
-    pub status: Status,
-    /// The response code's name.
-    pub code: Option<Code>,
-    /// What the code carries.
-    pub arguments: Vec<u8>,
-    /// The text, cleaned.
-    pub text: String,
-}
-
-impl Completion {
-    /// From a tagged response.
-    pub fn new(status: Status, text: &StatusText<'_>) -> Self {
-        Self {
-            status,
-            code: (!text.code.is_empty()).then(|| Code::of_name(text.code)),
-            arguments: text.arguments.to_vec(),
-            text: clean_bytes(text.text),
-        }
-    }
-
-    /// The code's arguments if the code has that name.
-    #[must_use]
-    pub fn arguments_of(&self, name: &str) -> Option<&[u8]> {
-        matches!(&self.code, Some(Code::Other(code)) if code == name).then_some(self.arguments.as_slice())
-    }
-
-    /// Itself if it is OK; NO and BAD are the refusal of `command`.
-    pub fn ok(self, command: &'static str) -> Result<Self, Error> {
-        match self.status {
-            Status::Ok => Ok(self),
-            Status::No | Status::Bad | Status::Bye | Status::PreAuth => {
-                Err(Error::Refused { command, code: self.code, text: self.text, bad: self.status == Status::Bad })
-            }
-        }
-    }
-}
 
 /// What one response meant for whoever waits.
 enum Event {
@@ -178,8 +137,15 @@ impl Connection {
         result
     }
 
+    /// How far input was read.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.consumed
+    }
+
     /// How far input has come.
-    fn arrived(&self) -> u64 {
+    #[must_use]
+    pub fn arrived(&self) -> u64 {
         self.consumed.saturating_add(u64::try_from(self.stream.buffered().len()).unwrap_or(u64::MAX))
     }
 
@@ -472,6 +438,11 @@ impl Connection {
             }
         }
         Ok(None)
+    }
+
+    /// The end of a command if it came, without a look at those before it.
+    pub fn take_end(&mut self, tag: u32) -> Option<Completion> {
+        self.answers.take(tag)
     }
 
     /// Reads one response for the command `tag`, as in IDLE, where data comes for as long as one waits: `false` when

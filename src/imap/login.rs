@@ -6,7 +6,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use zeroize::Zeroizing;
 
 use super::command::{Command, Literals};
-use super::connection::{Completion, Connection};
+use super::completion::Completion;
+use super::connection::Connection;
 use super::error::Error;
 use super::parse::{Response, Status, response};
 use super::quirks;

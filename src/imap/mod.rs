@@ -9,6 +9,7 @@ mod capability;
 mod change;
 mod code;
 mod command;
+mod completion;
 mod connection;
 mod data;
 mod download;

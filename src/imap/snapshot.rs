@@ -110,7 +110,7 @@ impl Session {
             command = command.word("(CONDSTORE)");
         }
         let ask = SelectAsk { access, resync: resync.map(|point| (point.uid_validity, point.modseq)) };
-        self.send_selection(command, ask)
+        self.send_selection(mailbox, command, ask)
     }
 
     /// Reads the answer to a SELECT.
@@ -330,7 +330,7 @@ impl Session {
         if completion.code == Some(super::code::Code::MessageLimit) {
             return Err(Error::Skipped("the server searches no more messages at once (MESSAGELIMIT)"));
         }
-        found.ok_or_else(|| Error::Skipped("the server gave no answer to SEARCH"))
+        found.ok_or(Error::Skipped("the server gave no answer to SEARCH"))
     }
 }
 

@@ -1,0 +1,599 @@
+//! Sessions against a scripted server: what is sent, byte for byte, and what is made of the answers.
+
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::account::{
+    Account, AuthMechanism, Endpoint, Hooks, Keep, LayoutKind, Login, Mode, OnDelete, OnRemoteDelete, Protocol, Quirks,
+    SecretSource, Store, SyncRules, TlsMode,
+};
+use crate::auth::{Credentials, Secret};
+use crate::imap::connection::Connection;
+use crate::imap::login::establish;
+use crate::imap::*;
+use crate::mail::snapshot::RemoteMessage;
+use crate::mail::{Flags, FolderName, ModSeq, System, Uid, UidSet, UidValidity};
+use crate::severity::{Kind, Retry, Severity};
+use crate::stop::Stop;
+use crate::transport::{Stream, Traffic};
+
+const ALL: &str = "IMAP4rev1 ENABLE CONDSTORE QRESYNC UIDPLUS MOVE LITERAL+ MULTIAPPEND ESEARCH IDLE UNSELECT";
+
+fn account(tls: TlsMode, mechanism: AuthMechanism) -> Account {
+    Account {
+        name: "test".to_owned(),
+        protocol: Protocol::Imap,
+        provider: None,
+        endpoint: Endpoint {
+            host: "mail.example.org".to_owned(),
+            port: 143,
+            tls,
+            fingerprint: None,
+            ca_file: None,
+            client_cert: None,
+            tunnel: None,
+            timeout: Duration::from_secs(10),
+        },
+        login: Login { user: "me".to_owned(), mechanism, secret: SecretSource::Ask, oauth2: None },
+        store: Store {
+            root: "/nonexistent".into(),
+            layout: LayoutKind::Nested,
+            line_endings: crate::mail::lines::LineEndings::Lf,
+        },
+        folders: crate::mail::pattern::Patterns::all(),
+        subscribed_only: false,
+        sync: SyncRules {
+            mode: Mode::Sync,
+            direction: crate::account::Direction::Both,
+            trash: None,
+            on_delete: OnDelete::Trash,
+            on_remote_delete: OnRemoteDelete::Delete,
+            expunge: false,
+            max_delete: 50,
+            create_folders: true,
+            delete_folders: false,
+        },
+        keep: Keep::Keep,
+        folder: FolderName::inbox(),
+        connections: 1,
+        max_size: None,
+        hooks: Hooks::default(),
+        poll_interval: Duration::from_secs(300),
+        quirks: Quirks::default(),
+    }
+}
+
+/// Plays a server: says `greeting`, then waits for each step's bytes and answers them. What came instead is the error.
+fn play(mut socket: UnixStream, greeting: String, steps: Vec<(String, String)>) -> JoinHandle<Result<(), String>> {
+    std::thread::spawn(move || {
+        socket.write_all(greeting.as_bytes()).map_err(|e| e.to_string())?;
+        for (expected, answer) in steps {
+            let mut got = vec![0; expected.len()];
+            let mut length = 0;
+            while length < got.len() {
+                match socket.read(&mut got[length..]) {
+                    Ok(n) if n > 0 => length += n,
+                    other => {
+                        let got = String::from_utf8_lossy(&got[..length]).into_owned();
+                        return Err(format!("wanted {expected:?}, got {got:?} and {other:?}"));
+                    }
+                }
+            }
+            if got != expected.as_bytes() {
+                return Err(format!("wanted {expected:?}, got {:?}", String::from_utf8_lossy(&got)));
+            }
+            socket.write_all(answer.as_bytes()).map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    })
+}
+
+fn connect(greeting: &str, steps: &[(&str, &str)]) -> (Connection, JoinHandle<Result<(), String>>) {
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    let steps = steps.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    let server = play(theirs, greeting.to_owned(), steps);
+    let stop = Stop::new().expect("a pipe");
+    let stream = Stream::from_socket(OwnedFd::from(ours), Duration::from_secs(10), &stop, Arc::new(Traffic::default()));
+    (Connection::new(stream.expect("a stream"), Duration::from_secs(10)), server)
+}
+
+fn log_in(greeting: &str, steps: &[(&str, &str)], account: &Account) -> (Result<Session, Error>, Result<(), String>) {
+    let (mut connection, server) = connect(greeting, steps);
+    let credentials = Credentials {
+        user: "me".to_owned(),
+        secret: Some(Secret::new(b"secret".to_vec())),
+        oauth: account.login.mechanism == AuthMechanism::XOAuth2,
+    };
+    let result = establish(&mut connection, account, &credentials).map(|()| Session::over(connection));
+    if result.is_ok() {
+        return (result, Ok(()));
+    }
+    (result, server.join().expect("no panic"))
+}
+
+/// A session whose server offers `offered`, without ENABLE unless that is in it, and its script.
+fn session(offered: &str, steps: &[(&str, &str)]) -> (Session, JoinHandle<Result<(), String>>) {
+    let login = format!("F1 OK [CAPABILITY {offered}] in\r\n");
+    let mut all = vec![("F1 LOGIN \"me\" \"secret\"\r\n", login.as_str())];
+    all.extend_from_slice(steps);
+    let (mut connection, server) = connect("* OK [CAPABILITY IMAP4rev1] hello\r\n", &all);
+    let credentials =
+        Credentials { user: "me".to_owned(), secret: Some(Secret::new(b"secret".to_vec())), oauth: false };
+    establish(&mut connection, &account(TlsMode::None, AuthMechanism::Auto), &credentials).expect("a login");
+    (Session::over(connection), server)
+}
+
+fn uid(n: u32) -> Uid {
+    Uid::new(n).expect("not 0")
+}
+
+fn set(text: &str) -> UidSet {
+    UidSet::parse(text).expect("a set")
+}
+
+fn ended(server: JoinHandle<Result<(), String>>) {
+    assert_eq!(server.join().expect("no panic"), Ok(()));
+}
+
+const SELECTED: &str = "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 10] x\r\n";
+
+#[derive(Default)]
+struct Taken {
+    bodies: Vec<(u32, Vec<u8>)>,
+    open: Vec<u8>,
+    missing: Vec<u32>,
+    forgotten: usize,
+}
+
+impl BodySink for Taken {
+    fn begin(&mut self, _size: u64) -> io::Result<()> {
+        self.open.clear();
+        Ok(())
+    }
+    fn data(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.open.extend_from_slice(chunk);
+        Ok(())
+    }
+    fn end(&mut self, message: &RemoteMessage) -> io::Result<()> {
+        self.bodies.push((message.uid.get(), std::mem::take(&mut self.open)));
+        Ok(())
+    }
+    fn missing(&mut self, message: &RemoteMessage) {
+        self.missing.push(message.uid.get());
+    }
+    fn forget(&mut self) {
+        self.forgotten += 1;
+    }
+}
+
+#[test]
+fn a_session_can_move_to_another_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<Session>();
+}
+
+#[test]
+fn greetings_that_are_none() {
+    let plain = account(TlsMode::None, AuthMechanism::Auto);
+    for (greeting, kind) in [
+        ("* PREAUTH in\r\n", Kind::Protocol),
+        ("* BYE [UNAVAILABLE] later\r\n", Kind::TryLater),
+        ("* BYE go away\r\n", Kind::TryLater),
+        ("+OK POP3 ready\r\n", Kind::Protocol),
+        ("220 smtp ESMTP\r\n", Kind::Protocol),
+        ("* NO x\r\n", Kind::Protocol),
+        ("F1 OK in\r\n", Kind::Protocol),
+        ("HTTP/1.1 400 Bad Request\r\n", Kind::Protocol),
+    ] {
+        let (result, _) = log_in(greeting, &[], &plain);
+        assert_eq!(result.map(drop).map_err(|e| e.kind()), Err(kind), "{greeting}");
+    }
+    let (result, _) = log_in("* BYE [UNAVAILABLE] later\r\n", &[], &plain);
+    assert_eq!(result.map(drop).map_err(|e| e.retry()), Err(Retry::Later));
+    let (result, _) = log_in("* BYE go away\r\n", &[], &plain);
+    assert_eq!(result.map(drop).map_err(|e| e.retry()), Err(Retry::Now));
+}
+
+#[test]
+fn starttls_is_never_left_out() {
+    let starttls = account(TlsMode::StartTls, AuthMechanism::Auto);
+    let caps = ("F1 CAPABILITY\r\n", "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\nF1 OK x\r\n");
+    let (result, script) = log_in("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] x\r\n", &[caps], &starttls);
+    assert!(matches!(result, Err(Error::NoStartTls)) && script.is_ok());
+    let (result, _) = log_in("* PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] x\r\n", &[], &starttls);
+    assert_eq!(result.map(drop).map_err(|e| e.kind()), Err(Kind::Protocol));
+    let injected = ("F1 STARTTLS\r\n", "F1 OK go\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n");
+    let (result, _) = log_in("* OK [CAPABILITY IMAP4rev1 STARTTLS] x\r\n", &[injected], &starttls);
+    assert_eq!(result.map(drop).map_err(|e| e.kind()), Err(Kind::Protocol));
+}
+
+#[test]
+fn an_answer_that_was_there_before_its_command_is_none() {
+    // The predictable tag, sent along with the greeting.
+    let (result, _) =
+        log_in("* OK [CAPABILITY IMAP4rev1] x\r\nF1 OK in\r\n", &[], &account(TlsMode::None, AuthMechanism::Auto));
+    assert_eq!(result.map(drop).map_err(|e| e.kind()), Err(Kind::Protocol));
+}
+
+#[test]
+fn login_refusals() {
+    let plain = account(TlsMode::None, AuthMechanism::Auto);
+    let greeting = "* OK [CAPABILITY IMAP4rev1] x\r\n";
+    for (answer, kind) in [
+        ("F1 NO [AUTHENTICATIONFAILED] no\r\n", Kind::Auth),
+        ("F1 NO no\r\n", Kind::Auth),
+        ("F1 NO [UNAVAILABLE] later\r\n", Kind::TryLater),
+        ("F1 NO [INUSE] later\r\n", Kind::TryLater),
+        ("F1 NO [LIMIT] later\r\n", Kind::TryLater),
+        ("* BYE too many\r\n", Kind::TryLater),
+    ] {
+        let (result, _) = log_in(greeting, &[("F1 LOGIN \"me\" \"secret\"\r\n", answer)], &plain);
+        let error = result.map(drop).expect_err("refused");
+        assert_eq!(error.kind(), kind, "{answer}");
+        assert!(!error.to_string().contains("secret"));
+    }
+}
+
+#[test]
+fn authenticate_with_and_without_initial_response() {
+    let plain = account(TlsMode::None, AuthMechanism::Plain);
+    let greeting = "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] x\r\n";
+    let (result, _) = log_in(
+        greeting,
+        &[
+            ("F1 AUTHENTICATE PLAIN AG1lAHNlY3JldA==\r\n", "F1 BAD what?\r\n"),
+            ("F2 AUTHENTICATE PLAIN\r\n", "+ \r\n"),
+            ("AG1lAHNlY3JldA==\r\n", "F2 OK [CAPABILITY IMAP4rev1] in\r\n"),
+        ],
+        &plain,
+    );
+    assert!(result.is_ok());
+    let oauth = account(TlsMode::None, AuthMechanism::XOAuth2);
+    let (result, script) = log_in(
+        "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] x\r\n",
+        &[
+            ("F1 AUTHENTICATE XOAUTH2 dXNlcj1tZQFhdXRoPUJlYXJlciBzZWNyZXQBAQ==\r\n", "+ eyJzdGF0dXMiOiI0MDAifQ==\r\n"),
+            ("\r\n", "F1 NO [AUTHENTICATIONFAILED] no\r\n"),
+        ],
+        &oauth,
+    );
+    assert_eq!(result.map(drop).map_err(|e| e.kind()), Err(Kind::Auth));
+    assert_eq!(script, Ok(()));
+}
+
+#[test]
+fn the_first_flight_is_one() {
+    let flight = "F2 ID (\"name\" \"mailferry\" \"version\" \"";
+    let flight = format!(
+        "{flight}{}\")\r\nF3 ENABLE CONDSTORE QRESYNC\r\nF4 LIST \"\" \"*\" RETURN (SPECIAL-USE STATUS (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ))\r\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    let (mut session, server) = session(
+        &format!("{ALL} ID LIST-EXTENDED LIST-STATUS SPECIAL-USE"),
+        &[(
+            &flight,
+            "* ID NIL\r\nF2 OK x\r\n* ENABLED CONDSTORE QRESYNC\r\nF3 OK x\r\n\
+             * STATUS Later (MESSAGES 1)\r\n* LIST (\\HasNoChildren) \".\" inbox\r\n* LIST (\\Trash) \".\" M&APw-ll\r\n\
+             * STATUS M&APw-ll (MESSAGES 2 UIDNEXT 5 UIDVALIDITY 9 HIGHESTMODSEQ 0)\r\n* LIST (\\Noselect) \".\" Later\r\n\
+             * LIST () \".\" a.b\r\nF4 OK x\r\n",
+        )],
+    );
+    let listing = session.list(&ListAsk { status: true, ..ListAsk::default() }).expect("a listing");
+    let names: Vec<String> = listing.folders.iter().map(|f| f.name.to_string()).collect();
+    assert_eq!(names, ["INBOX", "Müll", "Later", "a/b"]);
+    let trash = &listing.folders[1];
+    assert_eq!((trash.special, trash.mailbox.as_bytes()), (Some(SpecialUse::Trash), &b"M&APw-ll"[..]));
+    let figures = trash.figures.as_ref().expect("told");
+    assert_eq!((figures.messages, figures.highest_modseq), (Some(2), None));
+    assert_eq!(listing.folders[0].figures, None, "a folder without STATUS is unknown");
+    assert!(!listing.folders[2].selectable);
+    assert_eq!(listing.delimiter, Some(b'.'));
+    ended(server);
+}
+
+#[test]
+fn without_list_status_there_is_a_second_flight() {
+    let (mut session, server) = session(
+        "IMAP4rev1",
+        &[
+            ("F2 LIST \"\" \"*\"\r\n", "* LIST () \"/\" INBOX\r\n* LIST () \"/\" \"a \\\"b\"\r\nF2 OK x\r\n"),
+            (
+                "F3 STATUS \"INBOX\" (MESSAGES UIDNEXT UIDVALIDITY)\r\nF4 STATUS \"a \\\"b\" (MESSAGES UIDNEXT UIDVALIDITY)\r\n",
+                "F4 NO gone\r\n* STATUS INBOX (MESSAGES 4 UIDNEXT 5 UIDVALIDITY 1)\r\nF3 OK x\r\n",
+            ),
+        ],
+    );
+    let listing = session.list(&ListAsk { status: true, ..ListAsk::default() }).expect("a listing");
+    assert_eq!(listing.folders[0].figures.as_ref().and_then(|f| f.messages), Some(4));
+    assert_eq!(listing.folders[1].figures, None);
+    ended(server);
+}
+
+#[test]
+fn answers_side_by_side_reach_their_commands() {
+    // As Dovecot answers: data of later commands comes before the ends of earlier ones, and ends change places.
+    let (mut session, server) = session(
+        "IMAP4rev1 MOVE UIDPLUS",
+        &[
+            ("F2 SELECT \"a\"\r\n", &format!("{SELECTED}F2 OK [READ-WRITE] x\r\n")),
+            (
+                "F3 UID STORE 1 +FLAGS.SILENT (\\Deleted)\r\nF4 UID FETCH 2:3 (UID FLAGS)\r\nF5 UID MOVE 3 \"t\"\r\n",
+                "* 2 FETCH (UID 2 FLAGS (\\Seen))\r\n* OK [COPYUID 5 3 8] moved\r\n* 3 FETCH (UID 3 FLAGS ())\r\n\
+                 * 3 EXPUNGE\r\nF4 OK x\r\nF3 OK x\r\nF5 OK x\r\n",
+            ),
+        ],
+    );
+    session.select(&MailboxName::new(b"a"), Access::ReadWrite, None).expect("open");
+    let store = session.send_store(&set("1"), StoreChange::Add, &Flags::of(System::DELETED)).expect("sent");
+    let fetch = session.send_fetch(&FetchSet::Uids(set("2:3")), Items::FLAGS, None).expect("sent");
+    let moved = session.send_move(&set("3"), &MailboxName::new(b"t")).expect("sent");
+    session.finish_store(store).expect("stored");
+    let mut seen = Vec::new();
+    session.finish_fetch(fetch, &mut |m| seen.push(m.uid.get())).expect("fetched");
+    assert_eq!(seen, [2, 3]);
+    assert_eq!(session.finish_copy(moved).expect("moved").pairs, [(uid(3), uid(8))]);
+    assert_eq!(session.exists(), 2);
+    ended(server);
+}
+
+#[test]
+fn what_stands_behind_a_failed_select_is_void() {
+    let (mut session, server) = session(
+        "IMAP4rev1",
+        &[(
+            "F2 SELECT \"a\"\r\nF3 UID FETCH 1:* (UID FLAGS)\r\nF4 SELECT \"b\"\r\nF5 UID FETCH 1:* (UID FLAGS)\r\n",
+            // A server that keeps the folder before it open answers for the wrong one.
+            &format!(
+                "F2 NO no such folder\r\n* 1 FETCH (UID 1 FLAGS ())\r\nF3 OK x\r\n{SELECTED}F4 OK x\r\n\
+                 * 1 FETCH (UID 4 FLAGS ())\r\nF5 OK x\r\n"
+            ),
+        )],
+    );
+    let (a, b) = (MailboxName::new(b"a"), MailboxName::new(b"b"));
+    let first = session.send_select(&a, Access::ReadWrite, None).expect("sent");
+    let one = session.send_fetch(&FetchSet::All, Items::FLAGS, None).expect("sent");
+    let second = session.send_select(&b, Access::ReadWrite, None).expect("sent");
+    let two = session.send_fetch(&FetchSet::All, Items::FLAGS, None).expect("sent");
+    assert!(matches!(session.send_store(&set("1"), StoreChange::Add, &Flags::none()), Err(Error::Skipped(_))));
+    assert!(matches!(session.finish_select(first), Err(Error::Refused { .. })));
+    assert!(session.finish_fetch(one, &mut |_| panic!("of another folder")).is_err());
+    assert_eq!(session.finish_select(second).map(|s| s.figures.messages).ok(), Some(Some(3)));
+    let mut seen = Vec::new();
+    session.finish_fetch(two, &mut |m| seen.push(m.uid.get())).expect("fetched");
+    assert_eq!(seen, [4]);
+    ended(server);
+}
+
+#[test]
+fn a_listing_that_is_cut_is_an_error() {
+    let (mut session, _server) = session(
+        "IMAP4rev1",
+        &[(
+            "F2 SELECT \"a\"\r\nF3 UID FETCH 1:* (UID FLAGS)\r\n",
+            &format!("{SELECTED}F2 OK x\r\n* 1 FETCH (UID 1 FLAGS ())\r\n"),
+        )],
+    );
+    let select = session.send_select(&MailboxName::new(b"a"), Access::ReadWrite, None).expect("sent");
+    let fetch = session.send_fetch(&FetchSet::All, Items::FLAGS, None).expect("sent");
+    session.finish_select(select).expect("open");
+    let error = session.finish_fetch(fetch, &mut |_| {}).expect_err("cut");
+    assert_eq!((error.kind(), error.retry()), (Kind::TryLater, Retry::Now));
+    assert!(!session.is_alive());
+}
+
+#[test]
+fn qresync_counts_only_where_enabled_was_seen() {
+    let point = ResyncPoint {
+        uid_validity: UidValidity::new(7).expect("7"),
+        modseq: ModSeq::new(20).expect("20"),
+        known: None,
+    };
+    let enable = "F2 ENABLE CONDSTORE QRESYNC\r\n";
+    let (mut with, server) = session(
+        ALL,
+        &[
+            (enable, "* ENABLED QRESYNC\r\nF2 OK x\r\n"),
+            (
+                "F3 SELECT \"a\" (QRESYNC (7 20))\r\n",
+                &format!(
+                    "{SELECTED}* OK [HIGHESTMODSEQ 25] x\r\n* VANISHED (EARLIER) 1:2,5\r\n* 3 FETCH (UID 9 FLAGS (\\Seen) MODSEQ (25))\r\nF3 OK [READ-WRITE] x\r\n"
+                ),
+            ),
+        ],
+    );
+    let selected = with.select(&MailboxName::new(b"a"), Access::ReadWrite, Some(&point)).expect("open");
+    assert!(selected.resynced && selected.vanished == set("1:2,5") && selected.changed.len() == 1);
+    assert_eq!(selected.figures.messages, Some(3));
+    ended(server);
+    let (mut without, server) = session(
+        ALL,
+        &[
+            (enable, "F2 OK x\r\n"),
+            (
+                "F3 SELECT \"a\" (CONDSTORE)\r\n",
+                &format!("{SELECTED}* OK [HIGHESTMODSEQ 25] x\r\nF3 OK [READ-ONLY] x\r\n"),
+            ),
+        ],
+    );
+    let selected = without.select(&MailboxName::new(b"a"), Access::ReadWrite, Some(&point)).expect("open");
+    assert!(!selected.resynced && selected.read_only);
+    ended(server);
+}
+
+#[test]
+fn from_a_uid_on_drops_what_lies_below() {
+    let (mut session, server) = session(
+        "IMAP4rev1",
+        &[
+            ("F2 EXAMINE \"a\"\r\n", &format!("{SELECTED}F2 OK x\r\n")),
+            (
+                "F3 UID FETCH 9:* (UID FLAGS INTERNALDATE)\r\n",
+                "* 3 FETCH (UID 4 FLAGS () INTERNALDATE \" 7-Jul-1996 02:44:25 -0700\")\r\n* 2 FETCH (FLAGS ())\r\n\
+                 * 2 FETCH (UID 10 FLAGS ())\r\n* 9 FETCH (UID 11 FLAGS () INTERNALDATE NIL)\r\nF3 OK x\r\n",
+            ),
+        ],
+    );
+    assert!(session.select(&MailboxName::new(b"a"), Access::ReadOnly, None).expect("open").read_only);
+    let fetch = session.send_fetch(&FetchSet::From(uid(9)), Items::FLAGS | Items::DATE, None).expect("sent");
+    let mut seen = Vec::new();
+    session.finish_fetch(fetch, &mut |m| seen.push((m.uid.get(), m.date))).expect("fetched");
+    assert_eq!(seen, [(11, None)]);
+    ended(server);
+}
+
+#[test]
+fn bodies_stream_and_are_told_apart() {
+    let (mut session, server) = session(
+        "IMAP4rev1",
+        &[
+            ("F2 EXAMINE \"a\"\r\n", &format!("{SELECTED}F2 OK x\r\n")),
+            (
+                "F3 UID FETCH 1:4 (UID FLAGS INTERNALDATE BODY.PEEK[])\r\nF4 UID FETCH 6 (UID FLAGS INTERNALDATE BODY.PEEK[])\r\n",
+                "* 1 FETCH (BODY[] {5}\r\na)\r\nb UID 1 FLAGS (\\Seen))\r\n* 2 FETCH (UID 2 BODY[] NIL)\r\n* 9 FETCH (FLAGS ())\r\n\
+                 * 5 FETCH (UID 6 BODY[] {2}\r\nxy)\r\n* 3 FETCH (UID 3 BODY[] \"q\\\"q\")\r\n* 4 FETCH (UID 99 BODY[] {1}\r\nz)\r\n\
+                 * 1 FETCH (UID 1 FLAGS ())\r\nF3 OK x\r\nF4 OK x\r\n",
+            ),
+        ],
+    );
+    session.select(&MailboxName::new(b"a"), Access::ReadOnly, None).expect("open");
+    let first = session.send_bodies(&set("1:4")).expect("sent");
+    let second = session.send_bodies(&set("6")).expect("sent");
+    let mut taken = Taken::default();
+    session.finish_bodies(first, &mut taken).expect("read");
+    session.finish_bodies(second, &mut taken).expect("read");
+    assert_eq!(taken.bodies, [(1, b"a)\r\nb".to_vec()), (6, b"xy".to_vec()), (3, b"q\"q".to_vec())]);
+    assert_eq!((taken.missing, taken.forgotten), (vec![2], 1));
+    ended(server);
+}
+
+#[test]
+fn an_uploaded_batch_is_one_command() {
+    let flags = Flags::of(System::SEEN);
+    let wire = "F2 APPEND \"a\" (\\Seen) \" 1-Jan-1970 00:00:00 +0000\" {3+}\r\none (\\Seen) \" 1-Jan-1970 00:00:00 +0000\" {3+}\r\ntwo\r\n";
+    for (answer, uids) in [
+        ("F2 OK [APPENDUID 7 12:13] x\r\n", [Some(12), Some(13)]),
+        ("F2 OK [APPENDUID 7 12] x\r\n", [None, None]),
+        ("F2 OK x\r\n", [None, None]),
+    ] {
+        let (mut session, server) = session("IMAP4rev1 LITERAL+ MULTIAPPEND UIDPLUS", &[(wire, answer)]);
+        let (mut one, mut two): (&[u8], &[u8]) = (b"one", b"two");
+        let date = Some(crate::mail::Timestamp(0));
+        let mut messages = [
+            Append { flags: &flags, date, size: 3, body: &mut one },
+            Append { flags: &flags, date, size: 3, body: &mut two },
+        ];
+        let got = session.append(&MailboxName::new(b"a"), &mut messages, AppendHow::Batched);
+        let got: Vec<Option<u32>> = got.into_iter().map(|r| r.expect("stored").uid.map(Uid::get)).collect();
+        assert_eq!(got, uids);
+        ended(server);
+    }
+}
+
+#[test]
+fn a_refused_upload_says_why_for_each_message() {
+    let (mut session, server) = session(
+        "IMAP4rev1",
+        &[
+            ("F2 APPEND \"a\" {3}\r\n", "* 1 EXISTS\r\n+ go\r\n"),
+            ("one\r\nF3 APPEND \"a\" {3}\r\n", "F2 OK x\r\nF3 NO [OVERQUOTA] full\r\n"),
+            ("F4 APPEND \"a\" {5}\r\n", "+ go\r\n"),
+            ("three\r\n", "F4 NO [TRYCREATE] x\r\n"),
+        ],
+    );
+    let (mut one, mut two, mut three): (&[u8], &[u8], &[u8]) = (b"one", b"two", b"three");
+    let flags = Flags::none();
+    let mut messages = [
+        Append { flags: &flags, date: None, size: 3, body: &mut one },
+        Append { flags: &flags, date: None, size: 3, body: &mut two },
+        Append { flags: &flags, date: None, size: 5, body: &mut three },
+    ];
+    let got = session.append(&MailboxName::new(b"a"), &mut messages, AppendHow::Batched);
+    let codes: Vec<_> = got.iter().map(|r| r.as_ref().map(drop).map_err(|e| e.code().cloned())).collect();
+    assert_eq!(codes, [Ok(()), Err(Some(Code::OverQuota)), Err(Some(Code::TryCreate))]);
+    assert!(session.is_alive());
+    ended(server);
+}
+
+#[test]
+fn a_message_that_changes_while_it_is_sent_ends_the_session() {
+    let (mut session, _server) = session("IMAP4rev1 LITERAL+ APPENDLIMIT=100", &[]);
+    let (mut one, mut short, mut big): (&[u8], &[u8], &[u8]) = (b"one", b"sh", b"");
+    let flags = Flags::none();
+    let mut messages = [
+        Append { flags: &flags, date: None, size: 101, body: &mut big },
+        Append { flags: &flags, date: None, size: 3, body: &mut short },
+        Append { flags: &flags, date: None, size: 3, body: &mut one },
+    ];
+    let got = session.append(&MailboxName::new(b"a"), &mut messages, AppendHow::OneByOne);
+    assert_eq!(got[0].as_ref().map(drop).map_err(|e| e.code().cloned()), Err(Some(Code::TooBig)));
+    assert!(matches!((&got[1], &got[2]), (Err(Error::Source(_)), Err(Error::Skipped(_)))));
+    assert!(!session.is_alive());
+}
+
+#[test]
+fn the_crate_s_commands_survive_what_servers_say() {
+    let (mut session, server) = session(
+        "IMAP4rev1",
+        &[
+            (
+                "a2 CREATE \"we \\\"q\\\"\"\r\n",
+                "* NO [ALERT] \u{fc}berf\u{fc}llt\r\n* XFOO bar\r\n* 1 FETCH (INTERNALDATE NIL)\r\n* LIST () \"/\" x (CHILDINFO (\"SUBSCRIBED\"))\r\na2 NO [ALREADYEXISTS] schon da: Entw\u{fc}rfe\r\n",
+            ),
+            ("a3 SUBSCRIBE \"x\"\r\n", "a3 OK x\r\n"),
+            ("a4 NOOP\r\n", "* 5 EXISTS\r\na4 OK x\r\n"),
+            ("F2 EXAMINE \"x\"\r\n", &format!("{SELECTED}F2 OK x\r\n")),
+            ("F3 NOOP\r\n", "* 4 EXISTS\r\nF3 OK x\r\n"),
+            ("a5 RENAME \"y\" \"z\"\r\n", "* BYE over\r\n"),
+        ],
+    );
+    let refused = session.create(&MailboxName::new(b"we \"q\"")).expect_err("there");
+    assert_eq!(refused.code(), Some(&Code::AlreadyExists));
+    assert_eq!(session.alerts(), ["überfüllt"]);
+    session.subscribe(&MailboxName::new(b"x")).expect("subscribed");
+    session.noop().expect("alive");
+    session.select(&MailboxName::new(b"x"), Access::ReadOnly, None).expect("open");
+    session.noop().expect("alive");
+    assert_eq!(session.exists(), 4);
+    let over = session.rename(&MailboxName::new(b"y"), &MailboxName::new(b"z")).expect_err("over");
+    assert!(matches!(over, Error::Bye { .. }) && !session.is_alive());
+    ended(server);
+}
+
+#[test]
+fn idle_tells_news_and_ends_cleanly() {
+    let (mut session, server) = session(
+        "IMAP4rev1 IDLE",
+        &[
+            ("F2 IDLE\r\n", "+ idling\r\n* 4 EXISTS\r\n"),
+            ("DONE\r\n", "* STATUS other (MESSAGES 3)\r\nF2 OK x\r\n"),
+            ("F3 UID SEARCH DELETED\r\n", ""),
+        ],
+    );
+    let news = session.idle(Duration::from_secs(5), &[]).expect("news");
+    assert_eq!((news.selected, news.changed), (true, vec![MailboxName::new(b"other")]));
+    assert!(session.marked_deleted().is_err(), "no folder is open");
+    drop(session);
+    ended(server);
+}
+
+#[test]
+fn searches_that_lie_are_not_believed() {
+    let (mut session, server) = session(
+        "IMAP4rev1 ESEARCH",
+        &[
+            ("F2 EXAMINE \"a\"\r\n", &format!("{SELECTED}F2 OK x\r\n")),
+            ("F3 UID SEARCH RETURN (ALL) ALL\r\n", "* ESEARCH (TAG \"F3\") UID ALL 1:4294967295\r\nF3 OK x\r\n"),
+            (
+                "F4 UID FETCH 1:* (UID)\r\n",
+                "* 1 FETCH (UID 2)\r\n* 2 FETCH (UID 5)\r\n* 3 FETCH (UID 9)\r\nF4 OK x\r\n",
+            ),
+        ],
+    );
+    session.select(&MailboxName::new(b"a"), Access::ReadOnly, None).expect("open");
+    assert_eq!(session.all_uids().expect("listed"), set("2,5,9"));
+    ended(server);
+}
