@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod auth;
+pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod fetch;

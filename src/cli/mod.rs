@@ -1,1 +1,4 @@
 //! The command line: arguments in, exit status out.
+
+pub mod args;
+pub mod exit;

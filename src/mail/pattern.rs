@@ -6,6 +6,8 @@ use super::name::FolderName;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patterns {
     rules: Vec<(bool, String)>,
+    /// A second list that must match too.
+    narrowed: Option<Box<Patterns>>,
 }
 
 impl Patterns {
@@ -19,7 +21,7 @@ impl Patterns {
                 None => (true, fold_inbox(text.as_ref())),
             })
             .collect();
-        Self { rules }
+        Self { rules, narrowed: None }
     }
 
     /// Every folder.
@@ -28,17 +30,29 @@ impl Patterns {
         Self::new(&["*"])
     }
 
+    /// What both lists select: `--folder` over `folders`.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.narrowed = Some(Box::new(match self.narrowed.take() {
+            Some(inner) => inner.and(other),
+            None => other,
+        }));
+        self
+    }
+
     /// Whether the folder is selected.
     #[must_use]
     pub fn matches(&self, name: &FolderName) -> bool {
         let text = name.to_string();
         let start = self.rules.first().is_some_and(|(include, _)| !include);
-        self.rules.iter().fold(
-            start,
-            |now, (include, pattern)| {
-                if glob(pattern.as_bytes(), text.as_bytes()) { *include } else { now }
-            },
-        )
+        let selected =
+            self.rules.iter().fold(
+                start,
+                |now, (include, pattern)| {
+                    if glob(pattern.as_bytes(), text.as_bytes()) { *include } else { now }
+                },
+            );
+        selected && self.narrowed.as_ref().is_none_or(|other| other.matches(name))
     }
 
     /// Whether a pattern without wildcards names exactly this folder and includes it.
@@ -46,6 +60,7 @@ impl Patterns {
     pub fn names(&self, name: &FolderName) -> bool {
         let text = name.to_string();
         self.rules.iter().any(|(include, pattern)| *include && *pattern == text)
+            || self.narrowed.as_ref().is_some_and(|other| other.names(name))
     }
 
     /// The including patterns that match none of `names`: likely typing errors.
@@ -53,7 +68,8 @@ impl Patterns {
     pub fn unmatched<'a>(&'a self, names: &[FolderName]) -> Vec<&'a str> {
         let texts: Vec<String> = names.iter().map(ToString::to_string).collect();
         let unused = |pattern: &str| !texts.iter().any(|t| glob(pattern.as_bytes(), t.as_bytes()));
-        self.rules.iter().filter(|(include, p)| *include && unused(p)).map(|(_, p)| p.as_str()).collect()
+        let own = self.rules.iter().filter(|(include, p)| *include && unused(p)).map(|(_, p)| p.as_str());
+        own.chain(self.narrowed.iter().flat_map(|other| other.unmatched(names))).collect()
     }
 }
 
@@ -128,6 +144,17 @@ mod tests {
         assert!(matched(&["%"], "Work") && !matched(&["%"], "Work/x"));
         assert!(matched(&["a/%/c"], "a/b/c") && !matched(&["a/%/c"], "a/b/b/c"));
         assert!(matched(&["*/%x"], "a/b/yx") && matched(&["%*"], "a/b") && matched(&["inbox/%"], "INBOX/Work"));
+    }
+
+    #[test]
+    fn a_second_list_narrows() {
+        let both = Patterns::new(&["*", "!Spam"]).and(Patterns::new(&["Work", "Spam", "inbox"]));
+        let name = |text: &str| FolderName::parse(text).unwrap();
+        assert!(both.matches(&name("Work")) && both.matches(&name("INBOX")));
+        assert!(!both.matches(&name("Spam")) && !both.matches(&name("Lists")));
+        assert!(!both.clone().and(Patterns::new(&["x"])).matches(&name("Work")));
+        assert!(both.names(&name("Work")) && !both.names(&name("Lists")));
+        assert_eq!(both.unmatched(&[name("Work"), name("INBOX")]), ["Spam"]);
     }
 
     #[test]

@@ -148,7 +148,11 @@ pub struct Event {
 pub trait Sink: Send + Sync {
     /// Takes one event.
     fn event(&self, event: Event);
-    /// Progress of an account's work: `done` of `total` (bytes of bodies if `bytes`, else messages) in `what`, a
-    /// folder's name or a phase. `total` 0: unknown. Called often; must be cheap.
+    /// Progress of an account's work: `done` of `total` messages in `what`, a folder's name or a phase. `total` 0:
+    /// unknown. Called often; must be cheap.
     fn progress(&self, account: &str, what: &str, done: u64, total: u64);
+    /// As [`Sink::progress`], in bytes of bodies.
+    fn progress_bytes(&self, account: &str, what: &str, done: u64, total: u64) {
+        self.progress(account, what, done, total);
+    }
 }

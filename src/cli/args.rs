@@ -1,0 +1,594 @@
+//! The command line: every command, option and help text, and no logic.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::config::measure;
+
+/// What was asked for.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mailferry",
+    version,
+    about = "Fetches and synchronises mail: POP3 and IMAP to Maildir, one shot, nothing lost",
+    long_about = "Fetches mail by POP3 or IMAP and synchronises IMAP mailboxes with local Maildirs, both ways, in one \
+                  shot. It is made for cron, for scripts and for backups: no message is lost or doubled whatever dies, \
+                  the cost of a run follows what changed, and it is quiet when all is well.",
+    after_help = "Start with `mailferry setup me@example.org`; then `mailferry run` in cron does the rest.",
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command; without one, a short help is shown and the exit is 2.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options of every command, before or after it.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Global {
+    /// The config file [env: MAILFERRY_CONFIG] [default: ~/.config/mailferry/config.toml]
+    #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+    /// Only errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more: -v the summary, -vv the protocol, with every secret left out
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// One JSON object a line on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Colours [default: auto; NO_COLOR is honoured]
+    #[arg(long, global = true, value_enum, value_name = "WHEN", hide_default_value = true, default_value_t = Color::Auto)]
+    pub color: Color,
+    /// No progress bars
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+}
+
+/// When output is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Do each account's job: sync IMAP, fetch POP3. The line for cron
+    Run(RunArgs),
+    /// Synchronise IMAP accounts with their Maildirs, both ways
+    Sync(SyncArgs),
+    /// Fetch mail one way, from POP3 or IMAP to the Maildir
+    Fetch(FetchArgs),
+    /// Stay in the foreground and sync as soon as either side changes
+    ///
+    /// Waits for news from the server (IDLE, NOTIFY) and from the Maildir, and syncs at once; POP3 accounts are asked
+    /// every `poll_interval`. Ends cleanly on SIGINT and SIGTERM.
+    Watch(SelectArgs),
+    /// Test each profile: connection, TLS, login, folders, Maildir; changes nothing
+    Check(SelectArgs),
+    /// Show messages, unsynced changes and the last run, without connecting
+    Status(SelectArgs),
+    /// List the server's folders and where each goes
+    Folders(OneArgs),
+    /// Compare Maildir and server message by message; exit 65 if they differ
+    Verify(VerifyArgs),
+    /// Upload what the server lacks from the Maildir; never deletes
+    Restore(RestoreArgs),
+    /// Find the server's settings, test the login and write a profile
+    Setup(Box<SetupArgs>),
+    /// Sign in with OAuth 2.0 and store the tokens
+    Auth(AuthArgs),
+    /// Print another program's accounts as mailferry TOML
+    ///
+    /// A setting without a counterpart becomes a comment and a warning.
+    Import(ImportArgs),
+    /// Print a shell's completion script
+    Completions(CompletionsArgs),
+    /// Print the manual page, or that of a command
+    Man(ManArgs),
+}
+
+/// Options of an account given as a URL.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "For accounts given as a URL, such as pop3s://me@pop.example.org")]
+pub struct AdHoc {
+    /// The Maildir [required with a URL; overrides `maildir`]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub into: Option<PathBuf>,
+    /// A command whose first line of output is the password
+    #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
+    pub password_command: Option<String>,
+    /// Certificates (PEM) to trust besides the system's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ca_file: Option<PathBuf>,
+    /// Accept just the certificate with this SHA-256 (sha256:HEX)
+    #[arg(long, value_name = "FP", value_parser = fingerprint)]
+    pub tls_fingerprint: Option<Fingerprint>,
+}
+
+/// A certificate's SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 32]);
+
+/// The accounts of a command that takes any number.
+#[derive(Clone, Debug, Args)]
+pub struct SelectArgs {
+    /// Accounts by name or URL [default: all]
+    #[arg(value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+    /// For URLs.
+    #[command(flatten)]
+    pub ad_hoc: AdHoc,
+}
+
+/// The account of a command that takes one.
+#[derive(Clone, Debug, Args)]
+pub struct OneArgs {
+    /// An account by name or URL
+    #[arg(value_name = "ACCOUNT")]
+    pub account: String,
+    /// For URLs.
+    #[command(flatten)]
+    pub ad_hoc: AdHoc,
+}
+
+/// Options of run, sync and fetch.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Work {
+    /// Connect, compare and print the plan; change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Only these folders; patterns as in `folders` (repeatable)
+    #[arg(long = "folder", value_name = "PATTERN", value_parser = pattern)]
+    pub folders: Vec<String>,
+    /// Trust no cache: compare everything
+    #[arg(long)]
+    pub full: bool,
+    /// Wait for a run that holds the Maildir instead of exiting 75
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// Limits of sync and fetch.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Limits {
+    /// At most so many new messages; the rest stays for the next run
+    #[arg(long, value_name = "N")]
+    pub limit: Option<NonZeroU64>,
+    /// Skip larger messages, such as 25M
+    #[arg(long, value_name = "SIZE", value_parser = measure::size)]
+    pub max_size: Option<u64>,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Which accounts.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// How to work.
+    #[command(flatten)]
+    pub work: Work,
+}
+
+/// `sync`.
+#[derive(Debug, Args)]
+pub struct SyncArgs {
+    /// Which accounts.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// How to work.
+    #[command(flatten)]
+    pub work: Work,
+    /// Limits.
+    #[command(flatten)]
+    pub limits: Limits,
+    /// Which way to sync [default: the profile's `direction`]
+    #[arg(long, value_enum, value_name = "WAY")]
+    pub direction: Option<Direction>,
+    /// Let this run pass the deletion guard
+    #[arg(long)]
+    pub allow_mass_delete: bool,
+}
+
+/// `--direction`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Direction {
+    /// Both ways
+    Both,
+    /// From the server, which is not changed
+    Pull,
+    /// To the server; the Maildir is not changed
+    Push,
+}
+
+/// `fetch`.
+#[derive(Debug, Args)]
+pub struct FetchArgs {
+    /// Which accounts.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// How to work.
+    #[command(flatten)]
+    pub work: Work,
+    /// Limits.
+    #[command(flatten)]
+    pub limits: Limits,
+    /// What stays on the server.
+    #[command(flatten)]
+    pub keep: KeepArgs,
+    /// Also messages fetched before
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// What a fetch leaves on the server: one of them.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[group(multiple = false)]
+pub struct KeepArgs {
+    /// Keep the server's copies [default]
+    #[arg(long)]
+    pub keep: bool,
+    /// Delete the server's copies once the download is safe on disk
+    #[arg(long)]
+    pub delete: bool,
+    /// Delete the server's copies when older than AGE, such as 30d, 12h, 4w
+    #[arg(long, value_name = "AGE", value_parser = measure::age)]
+    pub delete_after: Option<Duration>,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Which accounts.
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Compare the content too, which downloads every message
+    #[arg(long)]
+    pub deep: bool,
+}
+
+/// `restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// Whose Maildir.
+    #[command(flatten)]
+    pub one: OneArgs,
+    /// Upload to this account instead
+    #[arg(long, value_name = "ACCOUNT2")]
+    pub to: Option<String>,
+    /// Print what would be uploaded; change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Only these folders; patterns as in `folders` (repeatable)
+    #[arg(long = "folder", value_name = "PATTERN", value_parser = pattern)]
+    pub folders: Vec<String>,
+}
+
+/// `setup`: every question has its option.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SetupArgs {
+    /// The mail address
+    #[arg(value_name = "EMAIL", value_hint = ValueHint::EmailAddress)]
+    pub email: Option<String>,
+    /// The server.
+    #[command(flatten)]
+    pub server: SetupServer,
+    /// The password.
+    #[command(flatten)]
+    pub secret: SetupSecret,
+    /// What to do with the mail.
+    #[command(flatten)]
+    pub profile: SetupProfile,
+    /// Take every default and write without asking
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Do not look on the network for the server's settings
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// Where the server is.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "The server")]
+pub struct SetupServer {
+    /// A provider known to mailferry, such as fastmail
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// imap or pop3
+    #[arg(long, value_enum, value_name = "PROTOCOL")]
+    pub protocol: Option<Protocol>,
+    /// The server's name
+    #[arg(long, value_name = "HOST", value_hint = ValueHint::Hostname)]
+    pub host: Option<String>,
+    /// The server's port
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// When TLS begins
+    #[arg(long, value_enum, value_name = "TLS")]
+    pub tls: Option<Tls>,
+    /// Certificates (PEM) to trust besides the system's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ca_file: Option<PathBuf>,
+    /// Accept just the certificate with this SHA-256 (sha256:HEX)
+    #[arg(long, value_name = "FP", value_parser = fingerprint)]
+    pub tls_fingerprint: Option<Fingerprint>,
+}
+
+/// How to log in.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "The login")]
+pub struct SetupSecret {
+    /// The user name [default: the address, or what the provider wants]
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// The mechanism, such as plain or scram-sha-256 [default: auto]
+    #[arg(long, value_name = "AUTH")]
+    pub auth: Option<String>,
+    /// A command whose first line of output is the password
+    #[arg(long, value_name = "CMD", group = "source", value_hint = ValueHint::CommandString)]
+    pub password_command: Option<String>,
+    /// A file whose first line is the password; made with mode 0600 if the password was asked for
+    #[arg(long, value_name = "FILE", group = "source", value_hint = ValueHint::FilePath)]
+    pub password_file: Option<PathBuf>,
+    /// An environment variable that holds the password
+    #[arg(long, value_name = "NAME", group = "source")]
+    pub password_env: Option<String>,
+    /// The service name of the keyring's entry
+    #[arg(long, value_name = "SERVICE", group = "source")]
+    pub password_keyring: Option<String>,
+    /// The id of your OAuth 2.0 application: sign in with it instead of a password
+    #[arg(long, value_name = "ID", group = "source")]
+    pub client_id: Option<String>,
+    /// A command whose first line of output is an OAuth 2.0 access token
+    #[arg(long, value_name = "CMD", group = "source", value_hint = ValueHint::CommandString)]
+    pub token_command: Option<String>,
+}
+
+/// What becomes of the mail.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "The profile")]
+pub struct SetupProfile {
+    /// The account's name in the config file
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The Maildir [default: ~/Mail/{account}]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub maildir: Option<String>,
+    /// The layout of the Maildir
+    #[arg(long, value_enum, value_name = "LAYOUT")]
+    pub layout: Option<Layout>,
+    /// IMAP: sync both ways, mirror the server, or archive
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub mode: Option<Mode>,
+    /// POP3: what stays on the server.
+    #[command(flatten)]
+    pub keep: KeepArgs,
+}
+
+/// `--protocol`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    /// IMAP, both ways
+    Imap,
+    /// POP3, one way
+    Pop3,
+}
+
+/// `--tls`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Tls {
+    /// With the first byte
+    Implicit,
+    /// By STARTTLS or STLS
+    Starttls,
+    /// Never: password and mail can be read on the way
+    None,
+}
+
+/// `--layout`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Layout {
+    /// ROOT/INBOX, ROOT/Lists/rust
+    Nested,
+    /// INBOX is ROOT, others ROOT/.Lists.rust
+    #[value(name = "maildir++")]
+    MaildirPlusPlus,
+}
+
+/// `--mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Both sides become equal
+    Sync,
+    /// The Maildir becomes what the server is
+    Mirror,
+    /// Everything is pulled, nothing is ever deleted here
+    Archive,
+}
+
+/// `auth`.
+#[derive(Debug, Args)]
+pub struct AuthArgs {
+    /// Which account.
+    #[command(flatten)]
+    pub one: OneArgs,
+    /// Sign in with a code on another device, for machines without a browser
+    #[arg(long)]
+    pub device: bool,
+}
+
+/// `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The program to import from
+    #[arg(value_enum, value_name = "TOOL")]
+    pub tool: Tool,
+    /// Its config file [default: where the program looks]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// Also take over what it has fetched or paired, so that nothing is fetched twice
+    #[arg(long)]
+    pub state: bool,
+    /// Print passwords that stand in its file
+    #[arg(long)]
+    pub with_passwords: bool,
+    /// Show what --state would do; change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+/// The programs that `import` knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lower")]
+pub enum Tool {
+    /// isync's mbsync (~/.mbsyncrc)
+    Mbsync,
+    /// OfflineIMAP (~/.offlineimaprc)
+    OfflineImap,
+    /// getmail (~/.getmail/getmailrc)
+    Getmail,
+    /// fetchmail (~/.fetchmailrc)
+    Fetchmail,
+    /// mpop (~/.mpoprc)
+    Mpop,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// A command, or mailferry.toml
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
+}
+
+fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+    measure::fingerprint(text).map(Fingerprint)
+}
+
+fn pattern(text: &str) -> Result<String, String> {
+    if matches!(text, "" | "!") || text.chars().any(char::is_control) {
+        return Err("is no pattern".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// The help for a run without a command.
+#[must_use]
+pub fn short_help() -> String {
+    use clap::CommandFactory;
+    Cli::command().render_help().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    fn exit(line: &str) -> i32 {
+        parse(line).err().map_or(0, |error| error.exit_code())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+        assert!(short_help().contains("mailferry setup"));
+    }
+
+    #[test]
+    fn global_options_stand_anywhere() {
+        for line in ["mailferry -q --json run a", "mailferry run a -q --json", "mailferry run -q a --json"] {
+            let cli = parse(line).unwrap();
+            assert!(cli.global.quiet && cli.global.json, "{line}");
+        }
+        assert_eq!(parse("mailferry -v run -v").unwrap().global.verbose, 1);
+        assert_eq!(parse("mailferry run -vv").unwrap().global.verbose, 2);
+        assert!(parse("mailferry").unwrap().command.is_none());
+        assert_eq!(parse("mailferry --color never status").unwrap().global.color, Color::Never);
+    }
+
+    #[test]
+    fn each_command_takes_what_is_promised() {
+        for line in [
+            "mailferry run a b -n --folder INBOX --folder Work --full --wait",
+            "mailferry sync a --direction pull --allow-mass-delete --limit 5 --max-size 25M -n --full --wait",
+            "mailferry fetch pop3s://me@h --into /m --delete-after 30d --all --limit 1 --password-command cmd",
+            "mailferry fetch a --keep --ca-file f",
+            "mailferry watch a --into /m",
+            "mailferry check a",
+            "mailferry status",
+            "mailferry folders a",
+            "mailferry verify a --deep",
+            "mailferry restore a --to b -n --folder x",
+            "mailferry setup me@h --name a --provider p --protocol imap --host h --port 1 --tls none --user u --auth plain --password-command c --maildir m --mode sync --keep --yes",
+            "mailferry setup me@h --protocol pop3 --delete",
+            "mailferry auth a --device",
+            "mailferry import mbsync f --state --with-passwords -n",
+            "mailferry import offlineimap",
+            "mailferry completions bash",
+            "mailferry man sync",
+        ] {
+            assert_eq!(exit(line), 0, "{line}: {}", parse(line).unwrap_err());
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_2() {
+        for line in [
+            "mailferry frobnicate",
+            "mailferry run --allow-mass-delete",
+            "mailferry run --limit 1",
+            "mailferry run --direction pull",
+            "mailferry sync --delete",
+            "mailferry sync --all",
+            "mailferry fetch --direction pull",
+            "mailferry fetch --allow-mass-delete",
+            "mailferry fetch --keep --delete",
+            "mailferry fetch --delete --delete-after 1d",
+            "mailferry fetch --delete-after 30",
+            "mailferry fetch --limit 0",
+            "mailferry fetch --limit -1",
+            "mailferry fetch --max-size 0",
+            "mailferry check -n",
+            "mailferry verify --folder x",
+            "mailferry folders",
+            "mailferry folders a b",
+            "mailferry restore",
+            "mailferry sync --direction sideways",
+            "mailferry check --tls-fingerprint sha1:00",
+            "mailferry setup --port 0",
+            "mailferry setup --password-command a --password-file b",
+            "mailferry import pine",
+            "mailferry completions tcsh",
+        ] {
+            assert_eq!(exit(line), 2, "{line}");
+        }
+    }
+}

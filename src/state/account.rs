@@ -1,0 +1,145 @@
+//! The accounts of a Maildir: known by server and user, whatever the profile calls them.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Error, State};
+
+/// An account's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AccountId(pub i64);
+
+/// What the state knows of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRow {
+    /// Its row.
+    pub id: AccountId,
+    /// Whether it ever had a Trash folder.
+    pub had_trash: bool,
+    /// Whether the last run began to change things and did not end.
+    pub unfinished: bool,
+    /// When everything was last compared, in seconds since 1970.
+    pub full_at: Option<i64>,
+    /// When the last run ended.
+    pub last_run: Option<i64>,
+    /// How it ended: `ok`, `partial` or `failed`.
+    pub last_result: Option<String>,
+    /// It was another server or user until now: UIDs of before say nothing.
+    pub rekeyed: bool,
+}
+
+/// Who an account is.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    /// `imap` for sync, `fetch` for the memory of fetch.
+    pub kind: &'a str,
+    /// Host as configured.
+    pub host: &'a str,
+    /// Port.
+    pub port: u16,
+    /// User name.
+    pub user: &'a str,
+}
+
+impl State {
+    /// The sync account of this Maildir, made if there is none. Where the profile now names another server or user, the row is
+    /// taken over and every folder's UIDVALIDITY forgotten (HAZARDS 1): its rows are paired again by content.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn sync_account(&mut self, key: &Key<'_>, label: &str) -> Result<AccountRow, Error> {
+        let known = self.find_kind(key.kind)?;
+        let mut rekeyed = false;
+        if let Some((id, host, port, user)) = known {
+            rekeyed = (host.as_str(), port, user.as_str()) != (key.host, i64::from(key.port), key.user);
+            if rekeyed {
+                self.commit(|db| {
+                    db.execute(
+                        "UPDATE account SET host = ?2, port = ?3, user = ?4, label = ?5 WHERE id = ?1",
+                        params![id, key.host, key.port, key.user, label],
+                    )?;
+                    db.execute(
+                        "UPDATE folder SET uid_validity = NULL, uid_next = NULL, modseq = NULL WHERE account = ?1",
+                        [id],
+                    )?;
+                    Ok(())
+                })?;
+            }
+        } else {
+            self.connection().execute(
+                "INSERT INTO account (kind, host, port, user, label) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![key.kind, key.host, key.port, key.user, label],
+            )?;
+        }
+        let mut row = self.find_account(key)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        row.rekeyed = rekeyed;
+        Ok(row)
+    }
+
+    fn find_kind(&mut self, kind: &str) -> Result<Option<(i64, String, i64, String)>, Error> {
+        let found = self
+            .connection()
+            .query_row("SELECT id, host, port, user FROM account WHERE kind = ?1", [kind], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()?;
+        Ok(found)
+    }
+
+    /// An account by who it is.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn find_account(&mut self, key: &Key<'_>) -> Result<Option<AccountRow>, Error> {
+        let found = self
+            .connection()
+            .query_row(
+                "SELECT id, had_trash, unfinished, full_at, last_run, last_result FROM account
+                 WHERE kind = ?1 AND host = ?2 AND port = ?3 AND user = ?4",
+                params![key.kind, key.host, key.port, key.user],
+                |row| {
+                    Ok(AccountRow {
+                        id: AccountId(row.get(0)?),
+                        had_trash: row.get(1)?,
+                        unfinished: row.get(2)?,
+                        full_at: row.get(3)?,
+                        last_run: row.get(4)?,
+                        last_result: row.get(5)?,
+                        rekeyed: false,
+                    })
+                },
+            )
+            .optional()?;
+        Ok(found)
+    }
+
+    /// Remembers that the account has a Trash.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn set_had_trash(&mut self, account: AccountId) -> Result<(), Error> {
+        self.connection().execute("UPDATE account SET had_trash = 1 WHERE id = ?1 AND had_trash = 0", [account.0])?;
+        Ok(())
+    }
+
+    /// Marks that a run begins to change things.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn begin_run(&mut self, account: AccountId) -> Result<(), Error> {
+        self.connection().execute("UPDATE account SET unfinished = 1 WHERE id = ?1", [account.0])?;
+        Ok(())
+    }
+
+    /// Marks how and when (seconds since 1970) a run ended, and whether it compared everything.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn end_run(&mut self, account: AccountId, at: i64, result: &str, full: bool) -> Result<(), Error> {
+        self.connection().execute(
+            "UPDATE account SET unfinished = 0, last_run = ?2, last_result = ?3,
+                full_at = CASE WHEN ?4 THEN ?2 ELSE full_at END WHERE id = ?1",
+            params![account.0, at, result, full],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,422 @@
+//! A message's row: what both sides last had of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use rusqlite::{Connection, Row as SqlRow, params};
+
+use super::{AccountId, Error, FolderId, State};
+use crate::mail::{Digest, Flags, Keyword, MessageId, System, Timestamp, Uid, UidSet};
+
+/// A message's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RowId(pub i64);
+
+/// Why a message stands on one side only, by agreement (HAZARDS 4). A marked row is neither new nor deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mark {
+    /// On both sides.
+    #[default]
+    Paired,
+    /// Gone from the server, kept here.
+    Kept,
+    /// Deleted here, left on the server.
+    Ignored,
+    /// Deleted here, marked `\Deleted` on the server.
+    Flagged,
+    /// On one side, too large for the other.
+    Skipped,
+    /// Uploaded, the server did not say under which UID.
+    Sent,
+    /// On one side only and never yet on the other: carrying it across failed or was put off.
+    Waiting,
+}
+
+impl Mark {
+    const ALL: [Self; 7] =
+        [Self::Paired, Self::Kept, Self::Ignored, Self::Flagged, Self::Skipped, Self::Sent, Self::Waiting];
+
+    fn number(self) -> i64 {
+        match self {
+            Self::Paired => 0,
+            Self::Kept => 1,
+            Self::Ignored => 2,
+            Self::Flagged => 3,
+            Self::Skipped => 4,
+            Self::Sent => 5,
+            Self::Waiting => 6,
+        }
+    }
+
+    fn from_number(number: i64) -> Self {
+        Self::ALL.into_iter().find(|m| m.number() == number).unwrap_or_default()
+    }
+}
+
+/// A message's row in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its row.
+    pub id: RowId,
+    /// Its folder.
+    pub folder: FolderId,
+    /// Its UID; `None`: not on the server.
+    pub uid: Option<Uid>,
+    /// `cur/NAME` or `new/NAME`; `None`: not in the Maildir.
+    pub file: Option<Vec<u8>>,
+    /// The flags that both sides last had.
+    pub flags: Flags,
+    /// Its mark.
+    pub mark: Mark,
+    /// How often work on it was left undone; 0: none is open.
+    pub open: u32,
+    /// Its identity.
+    pub identity: Identity,
+    /// The file's inode: nominates a moved file, never decides.
+    pub inode: Option<u64>,
+}
+
+/// What a message is known by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// RFC822.SIZE as this server says.
+    pub size_wire: Option<u64>,
+    /// Length of the canonical form.
+    pub size: Option<u64>,
+    /// INTERNALDATE.
+    pub date: Option<Timestamp>,
+    /// Message-ID.
+    pub message_id: Option<MessageId>,
+    /// Digest of the header section.
+    pub header: Option<Digest>,
+    /// Digest of the canonical form.
+    pub digest: Option<Digest>,
+    /// EMAILID or X-GM-MSGID.
+    pub email_id: Option<String>,
+}
+
+/// As much of a row as a comparison of a whole folder needs: small, because there may be 200,000.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brief {
+    /// The row.
+    pub id: RowId,
+    /// UID.
+    pub uid: Option<Uid>,
+    /// Flags with letters.
+    pub system: System,
+    /// [`keywords_hash`] of its keywords.
+    pub keywords: u64,
+    /// Mark.
+    pub mark: Mark,
+    /// Whether work on it is open.
+    pub open: bool,
+}
+
+const COLUMNS: &str = "id, folder, uid, file, flags, keywords, mark, open, size_wire, size, date, message_id, header, digest, email_id, inode";
+
+/// A number that stands for a set of keywords, whatever their case; 0 for none.
+#[must_use]
+pub fn keywords_hash(keywords: &BTreeSet<Keyword>) -> u64 {
+    if keywords.is_empty() {
+        return 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    keywords.hash(&mut hasher);
+    hasher.finish().max(1)
+}
+
+fn keywords_text(flags: &Flags) -> Option<String> {
+    let words: Vec<&str> = flags.keywords.iter().map(Keyword::as_str).collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+fn keywords_of(text: Option<&str>) -> BTreeSet<Keyword> {
+    text.into_iter().flat_map(|t| t.split(' ')).filter_map(Keyword::new).collect()
+}
+
+fn signed(value: Option<u64>) -> Option<i64> {
+    value.and_then(|v| i64::try_from(v).ok())
+}
+
+fn read(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
+    let unsigned = |at: usize| -> rusqlite::Result<Option<u64>> {
+        Ok(row.get::<_, Option<i64>>(at)?.and_then(|n| u64::try_from(n).ok()))
+    };
+    let bytes = |at: usize| -> rusqlite::Result<Option<Vec<u8>>> { row.get(at) };
+    Ok(Row {
+        id: RowId(row.get(0)?),
+        folder: FolderId(row.get(1)?),
+        uid: row.get::<_, Option<u32>>(2)?.and_then(Uid::new),
+        file: bytes(3)?,
+        flags: Flags {
+            system: System::from_bits(row.get(4)?),
+            keywords: keywords_of(row.get::<_, Option<String>>(5)?.as_deref()),
+        },
+        mark: Mark::from_number(row.get(6)?),
+        open: row.get(7)?,
+        identity: Identity {
+            size_wire: unsigned(8)?,
+            size: unsigned(9)?,
+            date: row.get::<_, Option<i64>>(10)?.map(Timestamp),
+            message_id: bytes(11)?.and_then(|b| MessageId::from_slice(&b)),
+            header: bytes(12)?.and_then(|b| Digest::from_slice(&b)),
+            digest: bytes(13)?.and_then(|b| Digest::from_slice(&b)),
+            email_id: row.get(14)?,
+        },
+        inode: row.get::<_, Option<i64>>(15)?.map(i64::cast_unsigned),
+    })
+}
+
+impl State {
+    /// Calls `each` for every row of a folder, by rising UID (those without first), with the file's name.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn each_brief(&mut self, folder: FolderId, mut each: impl FnMut(Brief, Option<&[u8]>)) -> Result<(), Error> {
+        let mut query = self.connection().prepare_cached(
+            "SELECT id, uid, flags, keywords, mark, open > 0, file FROM message WHERE folder = ?1 ORDER BY uid",
+        )?;
+        let mut rows = query.query([folder.0])?;
+        while let Some(row) = rows.next()? {
+            let brief = Brief {
+                id: RowId(row.get(0)?),
+                uid: row.get::<_, Option<u32>>(1)?.and_then(Uid::new),
+                system: System::from_bits(row.get(2)?),
+                keywords: keywords_hash(&keywords_of(row.get_ref(3)?.as_str_or_null().map_err(rusqlite::Error::from)?)),
+                mark: Mark::from_number(row.get(4)?),
+                open: row.get(5)?,
+            };
+            each(brief, row.get_ref(6)?.as_blob_or_null().map_err(rusqlite::Error::from)?);
+        }
+        Ok(())
+    }
+
+    /// Rows in full, in no order; those that are gone are left out.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn rows(&mut self, ids: &[RowId]) -> Result<Vec<Row>, Error> {
+        let mut out = Vec::with_capacity(ids.len());
+        let mut query = self.connection().prepare_cached(&format!("SELECT {COLUMNS} FROM message WHERE id = ?1"))?;
+        for id in ids {
+            let mut rows = query.query([id.0])?;
+            if let Some(row) = rows.next()? {
+                out.push(read(row)?);
+            }
+        }
+        Ok(out)
+    }
+
+    /// All rows of a folder in full, by rising UID.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn all_rows(&mut self, folder: FolderId) -> Result<Vec<Row>, Error> {
+        let mut query = self
+            .connection()
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM message WHERE folder = ?1 ORDER BY uid"))?;
+        let rows = query.query_map([folder.0], read)?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// The rows with these UIDs.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn rows_by_uid(&mut self, folder: FolderId, uids: &UidSet) -> Result<Vec<Row>, Error> {
+        let mut query = self.connection().prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message WHERE folder = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid"
+        ))?;
+        let mut out = Vec::new();
+        for (first, last) in uids.ranges() {
+            for row in query.query_map(params![folder.0, first.get(), last.get()], read)? {
+                out.push(row?);
+            }
+        }
+        Ok(out)
+    }
+
+    /// The rows of a folder on which work is open, or whose mark may have lost its reason.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn open_rows(&mut self, folder: FolderId) -> Result<Vec<Row>, Error> {
+        let mut query = self.connection().prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message WHERE folder = ?1 AND (open > 0 OR mark > 0) ORDER BY uid"
+        ))?;
+        let rows = query.query_map([folder.0], read)?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Rows of an account that hold a message by the name that the server gives its content.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn rows_by_email_id(&mut self, email_id: &str) -> Result<Vec<Row>, Error> {
+        let mut query =
+            self.connection().prepare_cached(&format!("SELECT {COLUMNS} FROM message WHERE email_id = ?1"))?;
+        let rows = query.query_map([email_id], read)?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// The rows of a folder that both sides have and that carry `\Deleted`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn marked_deleted(&mut self, folder: FolderId) -> Result<Vec<RowId>, Error> {
+        let mut query = self
+            .connection()
+            .prepare_cached("SELECT id FROM message WHERE folder = ?1 AND mark = 0 AND flags & ?2 <> 0")?;
+        let rows = query.query_map(params![folder.0, System::DELETED.bits()], |row| Ok(RowId(row.get(0)?)))?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// The folders with work that was left open or whose reason to be left out may have gone (`max_size` in bytes).
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn unsettled_folders(
+        &mut self,
+        account: AccountId,
+        max_size: Option<u64>,
+    ) -> Result<BTreeSet<FolderId>, Error> {
+        let mut query = self.connection().prepare_cached(
+            "SELECT DISTINCT m.folder FROM folder f JOIN message m INDEXED BY message_open ON m.folder = f.id
+             WHERE f.account = ?1 AND (m.open > 0 OR m.mark > 0)
+               AND (m.open > 0 OR m.mark = 6 OR (m.mark = 4 AND coalesce(m.size_wire, m.size) <= ?2))",
+        )?;
+        let limit = max_size.map_or(i64::MAX, |max| i64::try_from(max).unwrap_or(i64::MAX));
+        let rows = query.query_map(params![account.0, limit], |row| Ok(FolderId(row.get(0)?)))?;
+        Ok(rows.collect::<Result<BTreeSet<_>, _>>()?)
+    }
+
+    /// How many messages both sides have, by folder.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn paired_counts(&mut self, account: AccountId) -> Result<BTreeMap<FolderId, u64>, Error> {
+        let mut query = self.connection().prepare_cached(
+            "SELECT m.folder, count(*) FROM folder f JOIN message m ON m.folder = f.id
+             WHERE f.account = ?1 AND m.uid IS NOT NULL AND m.file IS NOT NULL GROUP BY m.folder",
+        )?;
+        let rows = query.query_map([account.0], |row| Ok((FolderId(row.get(0)?), u64::from(row.get::<_, u32>(1)?))))?;
+        Ok(rows.collect::<Result<BTreeMap<_, _>, _>>()?)
+    }
+
+    /// How many rows of a folder stand on the server (those with a UID), in the Maildir, and how many are open or too large.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn counts(&mut self, folder: FolderId) -> Result<Counts, Error> {
+        let counts = self
+            .connection()
+            .prepare_cached(
+                "SELECT count(uid), count(file), count(*) FILTER (WHERE open > 0),
+                    min(CASE WHEN mark = 4 THEN coalesce(size_wire, size) END), max(uid)
+                 FROM message WHERE folder = ?1",
+            )?
+            .query_row([folder.0], |row| {
+                Ok(Counts {
+                    remote: row.get(0)?,
+                    local: row.get(1)?,
+                    open: row.get(2)?,
+                    smallest_skipped: row.get::<_, Option<i64>>(3)?.and_then(|n| u64::try_from(n).ok()),
+                    last_uid: row.get::<_, Option<u32>>(4)?.and_then(Uid::new),
+                })
+            })?;
+        Ok(counts)
+    }
+}
+
+/// Figures over a folder's rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows with a UID.
+    pub remote: u32,
+    /// Rows with a file.
+    pub local: u32,
+    /// Rows with open work.
+    pub open: u32,
+    /// The smallest message that was left out for its size, in bytes.
+    pub smallest_skipped: Option<u64>,
+    /// The largest UID.
+    pub last_uid: Option<Uid>,
+}
+
+/// Inserts a row (its `id` is ignored) and gives its new id.
+///
+/// # Errors
+/// Those of the database.
+pub fn insert(db: &Connection, row: &Row) -> Result<RowId, Error> {
+    db.prepare_cached(
+        "INSERT INTO message (folder, uid, file, flags, keywords, mark, open, size_wire, size, date, message_id, header, digest, email_id, inode)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+    )?
+    .execute(params![
+        row.folder.0,
+        row.uid.map(Uid::get),
+        row.file,
+        row.flags.system.bits(),
+        keywords_text(&row.flags),
+        row.mark.number(),
+        row.open,
+        signed(row.identity.size_wire),
+        signed(row.identity.size),
+        row.identity.date.map(|d| d.0),
+        row.identity.message_id.map(|m| m.0.to_vec()),
+        row.identity.header.map(|d| d.0.to_vec()),
+        row.identity.digest.map(|d| d.0.to_vec()),
+        row.identity.email_id,
+        row.inode.map(u64::cast_signed),
+    ])?;
+    Ok(RowId(db.last_insert_rowid()))
+}
+
+/// Writes a row in full.
+///
+/// # Errors
+/// Those of the database.
+pub fn update(db: &Connection, row: &Row) -> Result<(), Error> {
+    db.prepare_cached(
+        "UPDATE message SET folder = ?2, uid = ?3, file = ?4, flags = ?5, keywords = ?6, mark = ?7, open = ?8, size_wire = ?9,
+            size = ?10, date = ?11, message_id = ?12, header = ?13, digest = ?14, email_id = ?15, inode = ?16 WHERE id = ?1",
+    )?
+    .execute(params![
+        row.id.0,
+        row.folder.0,
+        row.uid.map(Uid::get),
+        row.file,
+        row.flags.system.bits(),
+        keywords_text(&row.flags),
+        row.mark.number(),
+        row.open,
+        signed(row.identity.size_wire),
+        signed(row.identity.size),
+        row.identity.date.map(|d| d.0),
+        row.identity.message_id.map(|m| m.0.to_vec()),
+        row.identity.header.map(|d| d.0.to_vec()),
+        row.identity.digest.map(|d| d.0.to_vec()),
+        row.identity.email_id,
+        row.inode.map(u64::cast_signed),
+    ])?;
+    Ok(())
+}
+
+/// Forgets a row.
+///
+/// # Errors
+/// Those of the database.
+pub fn delete(db: &Connection, id: RowId) -> Result<(), Error> {
+    db.prepare_cached("DELETE FROM message WHERE id = ?1")?.execute([id.0])?;
+    Ok(())
+}
+
+/// Takes every UID of a folder away: its UIDVALIDITY has changed, and the rows are to be paired again.
+///
+/// # Errors
+/// Those of the database.
+pub fn forget_uids(db: &Connection, folder: FolderId) -> Result<(), Error> {
+    db.execute("DELETE FROM message WHERE folder = ?1 AND file IS NULL", [folder.0])?;
+    db.execute("UPDATE message SET uid = NULL WHERE folder = ?1", [folder.0])?;
+    Ok(())
+}

@@ -1,0 +1,388 @@
+//! What the steps of one account's run share: the job, the Maildir, the state, connections, and what is told.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::account::Account;
+use crate::auth::Credentials;
+use crate::imap::{self, Login, MailboxName, Session};
+use crate::mail::pattern::Patterns;
+use crate::mail::snapshot::Figures;
+use crate::mail::{FolderName, Side};
+use crate::maildir::{self, FileSystem, FolderDir, Layout};
+use crate::severity::{Kind, Severity};
+use crate::state::account::AccountRow;
+use crate::state::{self, Cursor, FolderId, State};
+use crate::stop::Stop;
+use crate::transport::{Trace, Traffic};
+use crate::ui::event::{Body, Event, Sink, Summary};
+
+use super::folders::Action;
+use super::view::Role;
+
+/// What the command line asks of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Change nothing on either side, state included.
+    pub dry_run: bool,
+    /// Trust no cache.
+    pub full: bool,
+    /// Let this run pass the guard.
+    pub allow_mass_delete: bool,
+    /// At most this many new messages each way.
+    pub limit: Option<u64>,
+    /// Only these folders.
+    pub only: Option<Patterns>,
+}
+
+/// One account's run.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// The account.
+    pub account: &'a Account,
+    /// Its secret, resolved.
+    pub credentials: &'a Credentials,
+    /// What the command line asks.
+    pub options: &'a Options,
+    /// Takes what is told.
+    pub sink: &'a dyn Sink,
+    /// Asks us to end.
+    pub stop: &'a Stop,
+    /// Takes protocol lines (`-vv`).
+    pub trace: Option<&'a Trace>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The figures; `result`, `exit` and `elapsed_ms` are set by the caller of the walk.
+    pub summary: Summary,
+    /// What went wrong, each once.
+    pub kinds: Vec<Kind>,
+    /// Something was finished.
+    pub progress: bool,
+    /// Files that are new or changed, for the hooks.
+    pub changed: Vec<PathBuf>,
+}
+
+/// A failure of any part, as the walk hands it on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Speaking with the server.
+    #[error(transparent)]
+    Imap(#[from] imap::Error),
+    /// The Maildir.
+    #[error(transparent)]
+    Maildir(#[from] maildir::Error),
+    /// The state.
+    #[error(transparent)]
+    State(#[from] state::Error),
+    /// A stop was asked for.
+    #[error("interrupted")]
+    Interrupted,
+    /// Something that must not be carried out.
+    #[error("{0}")]
+    Guard(String),
+}
+
+impl Severity for Error {
+    fn scope(&self) -> crate::severity::Scope {
+        match self {
+            Self::Imap(e) => e.scope(),
+            Self::Maildir(e) => e.scope(),
+            Self::State(e) => e.scope(),
+            Self::Interrupted => crate::severity::Scope::Run,
+            Self::Guard(_) => crate::severity::Scope::Folder,
+        }
+    }
+    fn retry(&self) -> crate::severity::Retry {
+        match self {
+            Self::Imap(e) => e.retry(),
+            Self::Maildir(e) => e.retry(),
+            Self::State(e) => e.retry(),
+            Self::Interrupted | Self::Guard(_) => crate::severity::Retry::Later,
+        }
+    }
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Imap(e) => e.kind(),
+            Self::Maildir(e) => e.kind(),
+            Self::State(e) => e.kind(),
+            Self::Interrupted => Kind::Interrupted,
+            Self::Guard(_) => Kind::Guard,
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Imap(e) => e.hint(),
+            Self::Maildir(e) => e.hint(),
+            Self::State(e) => e.hint(),
+            Self::Interrupted => Some("run it again: it goes on where it stopped".into()),
+            Self::Guard(_) => Some("look at what is missing; --allow-mass-delete lets it pass".into()),
+        }
+    }
+}
+
+/// A folder that takes part.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    /// Its row.
+    pub id: FolderId,
+    /// Its name.
+    pub name: FolderName,
+    /// Its role.
+    pub role: Role,
+    /// What becomes of it.
+    pub action: Action,
+    /// Its directory.
+    pub dir: FolderDir,
+    /// Its name on the server, if it is there.
+    pub mailbox: Option<MailboxName>,
+    /// The figures of the listing.
+    pub listed: Option<Figures>,
+    /// Where the last comparison ended.
+    pub base: Cursor,
+    /// It was left out until now.
+    pub woken: bool,
+}
+
+impl Folder {
+    /// Whether the folder is on that side now.
+    #[must_use]
+    pub fn is_on(&self, side: Side) -> bool {
+        match self.action {
+            Action::Lost(missing) | Action::Remove(missing) => missing != side,
+            Action::Sync | Action::Recreate | Action::CreateLocal | Action::CreateRemote => true,
+        }
+    }
+}
+
+/// What all steps share.
+pub struct Engine<'a> {
+    /// The job.
+    pub job: Job<'a>,
+    /// The Maildir.
+    pub layout: Layout,
+    /// What its file system can be trusted with.
+    pub file_system: FileSystem,
+    /// The account's row.
+    pub account: AccountRow,
+    /// Part of derived file names.
+    pub secret: String,
+    /// Bytes and round trips.
+    pub traffic: Arc<Traffic>,
+    state: Mutex<&'a mut State>,
+    report: Mutex<Report>,
+    spare: Mutex<Vec<Session>>,
+    started: Instant,
+}
+
+impl<'a> Engine<'a> {
+    /// An engine that has done nothing.
+    #[must_use]
+    pub fn new(
+        job: Job<'a>,
+        layout: Layout,
+        file_system: FileSystem,
+        account: AccountRow,
+        state: &'a mut State,
+        secret: String,
+    ) -> Self {
+        Self {
+            job,
+            layout,
+            file_system,
+            account,
+            secret,
+            traffic: Arc::new(Traffic::default()),
+            state: Mutex::new(state),
+            report: Mutex::new(Report::default()),
+            spare: Mutex::new(Vec::new()),
+            started: Instant::now(),
+        }
+    }
+
+    /// The state, for one step.
+    pub fn state(&self) -> MutexGuard<'_, &'a mut State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The report, for one change.
+    pub fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The report in the end.
+    #[must_use]
+    pub fn finish(&self) -> Report {
+        let mut report = self.report().clone();
+        report.summary.bytes_in = self.traffic.bytes_in();
+        report.summary.bytes_out = self.traffic.bytes_out();
+        report.summary.round_trips = self.traffic.round_trips();
+        report.summary.elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        report
+    }
+
+    /// Whether to end.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if so.
+    pub fn check_stop(&self) -> Result<(), Error> {
+        if self.job.stop.requested() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    /// A connection: one that lies idle, else a new one.
+    ///
+    /// # Errors
+    /// When none can be had.
+    pub fn session(&self) -> Result<Session, Error> {
+        let idle = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(session) = idle {
+            return Ok(session);
+        }
+        Ok(Session::open(&Login {
+            account: self.job.account,
+            credentials: self.job.credentials,
+            stop: self.job.stop,
+            traffic: Arc::clone(&self.traffic),
+            trace: self.job.trace.cloned(),
+            once: false,
+        })?)
+    }
+
+    /// Gives a connection back; a dead one is dropped.
+    pub fn give_back(&self, session: Session) {
+        if session.is_alive() {
+            self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        }
+    }
+
+    /// Says goodbye on all idle connections.
+    pub fn log_out(&self) {
+        for session in std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner)) {
+            session.logout();
+        }
+    }
+
+    fn tell(&self, folder: Option<&FolderName>, body: Body) {
+        let account = Some(self.job.account.name.clone());
+        self.job.sink.event(Event { body, account, folder: folder.map(ToString::to_string) });
+    }
+
+    /// Tells something that is neither failure nor warning.
+    pub fn event(&self, folder: Option<&FolderName>, body: Body) {
+        self.tell(folder, body);
+    }
+
+    /// Tells a failure and counts it.
+    pub fn fail(&self, folder: Option<&FolderName>, error: &dyn Severity) {
+        let kind = error.kind();
+        self.report().kinds.push(kind);
+        self.tell(folder, Body::Error { kind: kind.as_str(), message: error.to_string(), hint: error.hint() });
+    }
+
+    /// Tells a warning.
+    pub fn warn(&self, folder: Option<&FolderName>, message: String, hint: Option<&str>) {
+        self.tell(folder, Body::Warning { message, hint: hint.map(str::to_owned) });
+    }
+
+    /// Tells a standing condition: once, and again when `detail` changes.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn standing(
+        &self,
+        folder: Option<&FolderName>,
+        kind: &str,
+        detail: &str,
+        hint: Option<&str>,
+    ) -> Result<(), Error> {
+        let key = folder.map(FolderName::key).unwrap_or_default();
+        let is_new = self.job.options.dry_run || self.state().notice(self.account.id, &key, kind, detail)?;
+        if is_new {
+            self.warn(folder, detail.to_owned(), hint);
+        }
+        Ok(())
+    }
+
+    /// A standing condition holds no longer.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn cleared(&self, folder: Option<&FolderName>, kind: &str) -> Result<(), Error> {
+        if !self.job.options.dry_run {
+            let key = folder.map(FolderName::key).unwrap_or_default();
+            self.state().clear_notice(self.account.id, &key, kind)?;
+        }
+        Ok(())
+    }
+
+    /// Runs `work` on each task, on up to `connections` connections at once. A failure that trying again may mend costs the
+    /// connection and is tried again, three times at most; what then still fails is told by `failed` and the rest goes on.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`], and failures that take the account down.
+    pub fn on_connections<T: Send>(
+        &self,
+        tasks: Vec<T>,
+        connections: usize,
+        work: impl Fn(&mut Session, &mut T) -> Result<(), Error> + Sync,
+        failed: impl Fn(&T, &Error) + Sync,
+    ) -> Result<(), Error> {
+        let connections = connections.clamp(1, tasks.len().max(1));
+        let queue = Mutex::new(tasks.into_iter());
+        let fatal: Mutex<Option<Error>> = Mutex::new(None);
+        let run = || {
+            loop {
+                if lock(&fatal).is_some() {
+                    return;
+                }
+                let Some(mut task) = lock(&queue).next() else { return };
+                if let Err(error) = self.attempt(&mut task, &work) {
+                    if error.kind() == Kind::Interrupted || error.scope() >= crate::severity::Scope::Account {
+                        failed(&task, &error);
+                        lock(&fatal).get_or_insert(error);
+                        return;
+                    }
+                    failed(&task, &error);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..connections {
+                // Without another thread this one does the work.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, &run);
+            }
+            run();
+        });
+        let error = lock(&fatal).take();
+        error.map_or(Ok(()), Err)
+    }
+
+    fn attempt<T>(&self, task: &mut T, work: &impl Fn(&mut Session, &mut T) -> Result<(), Error>) -> Result<(), Error> {
+        let mut tries = 0;
+        loop {
+            self.check_stop()?;
+            let mut session = self.session()?;
+            let outcome = work(&mut session, task);
+            self.give_back(session);
+            match outcome {
+                Err(error)
+                    if error.retry() == crate::severity::Retry::Now && tries < 3 && !self.job.stop.requested() =>
+                {
+                    tries += 1
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The folders of a run, by row.
+pub type Folders = BTreeMap<FolderId, Folder>;

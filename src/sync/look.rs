@@ -1,0 +1,243 @@
+//! A look at the Maildir: scans, what they differ in from the rows, and the second look that confirms deletions.
+
+use std::collections::BTreeMap;
+
+use crate::mail::Flags;
+use crate::maildir::{self, FolderDir, Keywords, Place, Stamp, read, scan, stamp};
+use crate::severity::Severity as _;
+use crate::state::RowId;
+
+use super::compare::{self, Known, LocalDelta, Seen, flags_key};
+use super::engine::{Engine, Error, Folder};
+use super::view::{LocalNew, LocalNow};
+
+/// A time within which a directory or file may still be changing, in nanoseconds.
+const GRAIN: i64 = 2_000_000_000;
+
+/// What the Maildir shows of one folder.
+#[derive(Debug, Default)]
+pub struct LocalLook {
+    /// The directory's times before the scan; what a cursor may be made from.
+    pub stamp: Option<Stamp>,
+    /// It was read; otherwise its times say that nothing has changed.
+    pub scanned: bool,
+    /// Rows whose file is gone, confirmed or not.
+    pub missing: Vec<RowId>,
+    /// Rows whose file looks different now.
+    pub changed: BTreeMap<RowId, LocalNow>,
+    /// Files without a row.
+    pub unknown: Vec<(Place, u64)>,
+    /// The folder's keyword letters.
+    pub keywords: Keywords,
+    /// The folder was put back from an older copy.
+    pub restored: bool,
+    /// Something could not be settled in this look: the times are not recorded.
+    pub unsettled: bool,
+    /// Files that are no mail.
+    pub foreign: u32,
+}
+
+/// The times as the state keeps them.
+#[must_use]
+pub fn stamp_bytes(stamp: &Stamp) -> Vec<u8> {
+    let keywords = stamp.keywords.unwrap_or_default();
+    let has = u8::from(stamp.keywords.is_some());
+    let mut out = vec![has];
+    for number in [stamp.cur.inode, stamp.new.inode, keywords.inode, keywords.size] {
+        out.extend_from_slice(&number.to_be_bytes());
+    }
+    for number in [stamp.cur.mtime_ns, stamp.cur.ctime_ns, stamp.new.mtime_ns, stamp.new.ctime_ns, keywords.mtime_ns] {
+        out.extend_from_slice(&number.to_be_bytes());
+    }
+    out
+}
+
+/// The inverse of [`stamp_bytes`].
+#[must_use]
+pub fn stamp_of(bytes: &[u8]) -> Option<Stamp> {
+    let (has, rest) = bytes.split_first()?;
+    let mut words = rest.chunks_exact(8).filter_map(|c| c.try_into().ok()).map(u64::from_be_bytes);
+    let mut next = || words.next();
+    let (cur_inode, new_inode, kw_inode, kw_size) = (next()?, next()?, next()?, next()?);
+    let mut time = || next().map(u64::cast_signed);
+    let mut result = Stamp::default();
+    (result.cur.inode, result.new.inode) = (cur_inode, new_inode);
+    (result.cur.mtime_ns, result.cur.ctime_ns) = (time()?, time()?);
+    (result.new.mtime_ns, result.new.ctime_ns) = (time()?, time()?);
+    let mtime_ns = time()?;
+    if *has == 1 {
+        result.keywords = Some(maildir::FileStamp { inode: kw_inode, size: kw_size, mtime_ns });
+    }
+    Some(result)
+}
+
+/// Only the inodes, by which a restored folder is known: the next run scans.
+#[must_use]
+pub fn unsettled(stamp: &Stamp) -> Stamp {
+    let mut result = Stamp::default();
+    (result.cur.inode, result.new.inode) = (stamp.cur.inode, stamp.new.inode);
+    result
+}
+
+/// Looks at a folder. With `force` whatever its times say.
+///
+/// # Errors
+/// Those of the scan: what cannot be read is never taken for empty.
+pub fn local(
+    engine: &Engine<'_>,
+    folder: &Folder,
+    known: impl FnOnce() -> Result<Known, Error>,
+    force: bool,
+) -> Result<(LocalLook, Option<Known>), Error> {
+    let now = stamp(&folder.dir)?;
+    let before = folder.base.stamp.as_deref().and_then(stamp_of);
+    if !force && engine.file_system.shortcuts_allowed && before == Some(now) {
+        let look = LocalLook { stamp: Some(now), keywords: Keywords::load(&folder.dir)?, ..LocalLook::default() };
+        return Ok((look, None));
+    }
+    let known = known()?;
+    let restored = before.is_some_and(|before| now.is_restored_since(&before));
+    let mut look = look_again(folder, &known)?;
+    look.restored = restored;
+    Ok((look, Some(known)))
+}
+
+fn look_again(folder: &Folder, known: &Known) -> Result<LocalLook, Error> {
+    let found = scan(&folder.dir)?;
+    let mut keywords = Keywords::load(&folder.dir)?;
+    let places: Vec<Vec<u8>> = found.entries.iter().map(|e| e.place.to_bytes()).collect();
+    let flags_of = |place: &Place| -> Option<Flags> { keywords.flags_of(&place.name) };
+    let delta: LocalDelta = compare::local(
+        known,
+        found
+            .entries
+            .iter()
+            .zip(&places)
+            .map(|(entry, bytes)| Seen { place: bytes, flags: flags_of(&entry.place).as_ref().map(flags_key) }),
+    );
+    let mut look =
+        LocalLook { stamp: Some(found.stamp), scanned: true, foreign: found.foreign, ..LocalLook::default() };
+    look.unsettled = !found.steady || !found.twins.is_empty();
+    let mut letters = 0;
+    for (row, index) in delta.changed {
+        let Some(entry) = found.entries.get(index) else { continue };
+        // A name without flags says nothing about them: the row's flags stand (HAZARDS 6); see `view`.
+        let flags = flags_of(&entry.place).unwrap_or_default();
+        look.changed.insert(row, LocalNow { place: entry.place.to_bytes(), inode: entry.inode, flags });
+    }
+    let twins: Vec<usize> = found.twins.iter().flat_map(|group| group.iter().copied()).collect();
+    for index in delta.unknown {
+        let Some(entry) = found.entries.get(index) else { continue };
+        // The second file of one name is what a reader is renaming now, or a copy: it waits.
+        let doubled = twins.contains(&index) && known.briefs().next().is_some();
+        if !doubled {
+            look.unknown.push((entry.place.clone(), entry.inode));
+        }
+    }
+    for entry in &found.entries {
+        letters |= keywords.unnamed(&entry.place.letters());
+    }
+    keywords.reserve(letters);
+    look.missing = delta.missing.into_iter().collect();
+    look.keywords = keywords;
+    Ok(look)
+}
+
+/// The second look (HAZARDS 12, 13): `missing` is believed only if the folder was still for two seconds when it began and
+/// nothing was renamed in it since the first.
+///
+/// # Errors
+/// Those of the scan.
+pub fn confirm(
+    engine: &Engine<'_>,
+    folder: &Folder,
+    look: &mut LocalLook,
+    known: &Known,
+    now_ns: i64,
+) -> Result<(), Error> {
+    let first = std::mem::take(&mut look.missing);
+    let (restored, foreign) = (look.restored, look.foreign);
+    let mut again = look_again(folder, known)?;
+    again.restored = restored;
+    again.foreign = foreign;
+    let still = again.stamp.is_some_and(|s| now_ns - s.latest_ns() > GRAIN);
+    if still && !again.unsettled {
+        again.missing.retain(|row| first.contains(row));
+    } else {
+        again.missing.clear();
+        again.unsettled = true;
+    }
+    if !engine.file_system.shortcuts_allowed && !again.missing.is_empty() {
+        // On a file system whose listings may be stale a later run confirms.
+        again.unsettled = true;
+    }
+    *look = again;
+    Ok(())
+}
+
+/// How long to wait until all of `stamps` are old enough to prove something, in nanoseconds; at most five seconds.
+#[must_use]
+pub fn wait_for(stamps: impl Iterator<Item = Stamp>, now_ns: i64) -> i64 {
+    let latest = stamps.map(|s| s.latest_ns()).filter(|&t| t <= now_ns).max().unwrap_or(i64::MIN);
+    (latest.saturating_add(GRAIN + 50_000_000)).saturating_sub(now_ns).clamp(0, 5_000_000_000)
+}
+
+/// Reads unknown files through. Those that are empty, still changing or unreadable are left out; `failed` tells of the latter.
+///
+/// # Errors
+/// None of a single file.
+pub fn read_unknown(
+    dir: &FolderDir,
+    look: &mut LocalLook,
+    now_ns: i64,
+    mut failed: impl FnMut(&maildir::Error),
+) -> Vec<LocalNew> {
+    let mut out = Vec::new();
+    for (place, inode) in std::mem::take(&mut look.unknown) {
+        let opened = read::open(dir, &place);
+        let message = match opened {
+            Ok(message) => message,
+            Err(error) => {
+                look.unsettled = true;
+                if !error.is_absence() {
+                    failed(&error);
+                }
+                continue;
+            }
+        };
+        // A message that may still be written to is none yet (HAZARDS 23).
+        if (0..GRAIN).contains(&(now_ns - message.mtime_ns)) {
+            look.unsettled = true;
+            look.unknown.push((place, inode));
+            continue;
+        }
+        let content = match read::content(dir, &place) {
+            Ok(content) => content,
+            Err(error) => {
+                look.unsettled = true;
+                if !error.is_absence() && error.kind() == crate::severity::Kind::Disk {
+                    failed(&error);
+                }
+                continue;
+            }
+        };
+        let flags = look.keywords.flags_of(&place.name).unwrap_or_default();
+        out.push(LocalNew { place: place.to_bytes(), inode, flags, content, date: Some(message.mtime), row: None });
+    }
+    out
+}
+
+/// The age of the youngest unknown file, as a wait in nanoseconds until it may be read; at most two seconds.
+#[must_use]
+pub fn wait_for_files(folder: &FolderDir, look: &LocalLook, now_ns: i64) -> i64 {
+    let mut wait = 0;
+    for (place, _) in &look.unknown {
+        if let Ok(message) = read::open(folder, place) {
+            let age = now_ns - message.mtime_ns;
+            if (0..GRAIN).contains(&age) {
+                wait = wait.max(GRAIN - age + 20_000_000);
+            }
+        }
+    }
+    wait
+}

@@ -1,0 +1,481 @@
+//! From views to steps. PURE.
+//!
+//! The first law, stated here and obeyed by `execute`: nothing is deleted before its copy and its row are durable. The steps of an
+//! account run in this order: what only the state must know, moves, downloads, uploads, flags, deletions, cursors.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::account::{Direction, Mode, OnDelete, OnRemoteDelete};
+use crate::mail::{Flags, Side, System};
+use crate::state::{FolderId, Mark};
+
+use super::guard::{self, Limits, Stopped, Tally};
+use super::merge::{Flow, Verdict, merge, merge_flags};
+use super::moves::{At, Moves};
+use super::op::{Op, Removal};
+use super::view::{LocalNew, LocalNow, RemoteNew, Role, Touched, View};
+
+/// Where deletions go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trash {
+    /// To this kind of folder, which exists.
+    Found,
+    /// The account never had one: expunged.
+    Never,
+    /// The account had one and none is found: they wait (HAZARDS 25).
+    Lost,
+}
+
+/// The rules of a run.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// `direction`.
+    pub direction: Direction,
+    /// `mode`.
+    pub mode: Mode,
+    /// `on_delete`.
+    pub on_delete: OnDelete,
+    /// `on_remote_delete`.
+    pub on_remote_delete: OnRemoteDelete,
+    /// `expunge`.
+    pub expunge: bool,
+    /// `max_size`, in bytes.
+    pub max_size: Option<u64>,
+    /// `--limit`: new messages, each way.
+    pub limit: Option<u64>,
+    /// The deletion guard.
+    pub guard: Limits,
+    /// Trash.
+    pub trash: Trash,
+}
+
+impl Rules {
+    fn flow(&self, view: &View) -> Flow {
+        match (self.direction, self.mode) {
+            (Direction::Pull, Mode::Mirror) => Flow::Mirror,
+            (Direction::Pull, _) => Flow::ToLocal,
+            (Direction::Push, _) if view.read_only => Flow::ToRemote,
+            (Direction::Push, _) => Flow::ToRemote,
+            (Direction::Both, _) if view.read_only => Flow::ToLocal,
+            (Direction::Both, _) => Flow::Both,
+        }
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The steps, in no order between their kinds.
+    pub ops: Vec<Op>,
+    /// Folders in which a change of that side was not carried across: its cursor stays where it is.
+    pub held: BTreeSet<(Side, FolderId)>,
+    /// What the guard stopped.
+    pub stopped: Vec<Stopped>,
+    /// Deletions that wait because the Trash is not found.
+    pub waiting_for_trash: u64,
+    /// Messages left out for their size or by `--limit`.
+    pub skipped: u64,
+    /// Read-only folders with changes that cannot go up.
+    pub refused: BTreeSet<FolderId>,
+}
+
+/// What pairing within folders came to: see [`super::adopt`].
+#[derive(Debug, Default)]
+pub struct Paired {
+    /// Pairs by folder, as indices into `local_new` and `remote_new`.
+    pub pairs: BTreeMap<FolderId, Vec<(usize, usize)>>,
+    /// Files and messages of which it is not certain what they are: left alone in this run.
+    pub undecided: BTreeSet<(Side, At)>,
+}
+
+impl Paired {
+    /// The arrivals of a side that are spoken for or in doubt.
+    #[must_use]
+    pub fn taken(&self, side: Side) -> BTreeSet<At> {
+        let of_pairs = self.pairs.iter().flat_map(|(&folder, pairs)| {
+            pairs.iter().map(move |&(l, r)| At { folder, index: if side == Side::Local { l } else { r } })
+        });
+        of_pairs.chain(self.undecided.iter().filter(|(s, _)| *s == side).map(|(_, at)| *at)).collect()
+    }
+}
+
+/// Makes the plan of an account.
+#[must_use]
+pub fn plan(views: &[View], paired: &Paired, moves: &Moves, rules: &Rules) -> Plan {
+    let by_id: BTreeMap<FolderId, &View> = views.iter().map(|v| (v.folder, v)).collect();
+    let mut planner = Planner { by_id, moves, rules, plan: Plan::default(), returned: BTreeSet::new() };
+    for view in views {
+        for &(l, r) in paired.pairs.get(&view.folder).into_iter().flatten() {
+            if let (Some(local), Some(remote)) = (view.local_new.get(l), view.remote_new.get(r)) {
+                planner.pair(view, local, remote);
+            }
+        }
+        for touched in &view.touched {
+            planner.touched(view, touched);
+        }
+    }
+    let mut locals = paired.taken(Side::Local);
+    let mut remotes = paired.taken(Side::Remote);
+    locals.extend(moves.taken(Side::Local).difference(&planner.returned));
+    remotes.extend(moves.taken(Side::Remote));
+    for (side, at) in &paired.undecided {
+        planner.hold(*side, at.folder);
+    }
+    for view in views {
+        let at = |index| At { folder: view.folder, index };
+        for (_, new) in view.local_new.iter().enumerate().filter(|(i, _)| !locals.contains(&at(*i))) {
+            planner.local_arrival(view, new);
+        }
+        for (_, new) in view.remote_new.iter().enumerate().filter(|(i, _)| !remotes.contains(&at(*i))) {
+            planner.remote_arrival(view, new);
+        }
+    }
+    planner.limit();
+    planner.guard();
+    planner.plan
+}
+
+struct Planner<'a> {
+    by_id: BTreeMap<FolderId, &'a View>,
+    moves: &'a Moves,
+    rules: &'a Rules,
+    plan: Plan,
+    /// Local arrivals of moved messages that are new after all: the message is gone from the server.
+    returned: BTreeSet<At>,
+}
+
+/// A message on the server, where it is now.
+struct RemoteNow<'a> {
+    folder: FolderId,
+    flags: Flags,
+    arrival: Option<&'a RemoteNew>,
+}
+
+impl<'a> Planner<'a> {
+    fn hold(&mut self, side: Side, folder: FolderId) {
+        self.plan.held.insert((side, folder));
+    }
+
+    fn pair(&mut self, view: &View, local: &LocalNew, remote: &RemoteNew) {
+        let (ours, theirs) = (local.flags.clone(), remote.flags());
+        // What was known before is merged against its old base; what met for the first time unites its flags.
+        let known = local.row.as_ref().filter(|row| row.mark == Mark::Paired).map(|row| row.flags.clone());
+        let base = known.unwrap_or_else(|| ours.intersection(&theirs));
+        let flags = merge_flags(&base, &ours, &theirs, &view.both, self.rules.flow(view));
+        self.note_held(view, flags.held_local, flags.held_remote);
+        self.plan.ops.push(Op::Pair { folder: view.folder, local: local.clone(), remote: remote.clone(), flags });
+    }
+
+    fn note_held(&mut self, view: &View, local: bool, remote: bool) {
+        if local {
+            self.hold(Side::Local, view.folder);
+            if view.read_only {
+                self.plan.refused.insert(view.folder);
+            }
+        }
+        if remote {
+            self.hold(Side::Remote, view.folder);
+        }
+    }
+
+    fn touched(&mut self, view: &'a View, touched: &'a Touched) {
+        let id = touched.row.id;
+        let local_move = self.moves.local.get(&id).copied();
+        let local = touched.local.clone().map(|now| (view.folder, now)).or_else(|| {
+            let at = local_move?;
+            let new = self.by_id.get(&at.folder)?.local_new.get(at.index)?;
+            Some((at.folder, LocalNow { place: new.place.clone(), inode: new.inode, flags: new.flags.clone() }))
+        });
+        let remote =
+            touched.remote.clone().map(|flags| RemoteNow { folder: view.folder, flags, arrival: None }).or_else(|| {
+                let at = *self.moves.remote.get(&id)?;
+                let arrival = self.by_id.get(&at.folder)?.remote_new.get(at.index)?;
+                Some(RemoteNow { folder: at.folder, flags: arrival.flags(), arrival: Some(arrival) })
+            });
+        match (merge(true, local.is_some(), remote.is_some()), local, remote) {
+            (Verdict::MergeFlags, Some(local), Some(remote)) => self.both_there(view, touched, local, remote),
+            (Verdict::DeletedRemotely, Some((_, _)), _) if view.lost.is_none() => match local_move {
+                // Moved here and deleted there: kept, as a new message where it is now.
+                Some(at) => {
+                    self.returned.insert(at);
+                    self.plan.ops.push(Op::Forget { row: id });
+                }
+                None => self.deleted_remotely(view, touched),
+            },
+            (Verdict::DeletedLocally, _, Some(remote)) if view.lost.is_none() => {
+                self.deleted_locally(view, touched, &remote)
+            }
+            (Verdict::Forget, _, _) if view.lost.is_none() => self.plan.ops.push(Op::Forget { row: id }),
+            // In a folder that is missing on one side nothing is deleted.
+            _ => {}
+        }
+    }
+
+    fn both_there(&mut self, view: &View, touched: &Touched, local: (FolderId, LocalNow), remote: RemoteNow<'_>) {
+        let row = &touched.row;
+        let (here, now) = local;
+        let flow = self.rules.flow(view);
+        let target = if remote.arrival.is_some() { remote.folder } else { here };
+        let target_view = self.by_id.get(&target).copied().unwrap_or(view);
+        if here != remote.folder {
+            let moved_there = remote.arrival.is_some();
+            let blocked = view.read_only || target_view.read_only;
+            match flow {
+                Flow::Both | Flow::ToLocal | Flow::Mirror if moved_there => self.plan.ops.push(Op::MoveLocal {
+                    row: row.id,
+                    from: here,
+                    local: now.clone(),
+                    to: remote.folder,
+                    remote: remote.arrival.cloned(),
+                }),
+                Flow::Mirror => {
+                    let (from, to) = (here, view.folder);
+                    self.plan.ops.push(Op::MoveLocal { row: row.id, from, local: now.clone(), to, remote: None });
+                }
+                Flow::Both | Flow::ToRemote if !moved_there && !blocked => {
+                    let (from, to) = (remote.folder, here);
+                    self.plan.ops.push(Op::MoveRemote { row: row.id, from, to, local: now.clone() });
+                }
+                Flow::Both | Flow::ToLocal | Flow::ToRemote => {
+                    let side = if moved_there { Side::Remote } else { Side::Local };
+                    self.hold(side, view.folder);
+                    self.hold(side, target);
+                    if blocked {
+                        self.plan.refused.insert(view.folder);
+                    }
+                    return;
+                }
+            }
+        } else if here != view.folder || remote.arrival.is_some() || row.file.as_ref() != Some(&now.place) {
+            self.plan.ops.push(Op::Rebind {
+                row: row.id,
+                folder: here,
+                local: Some(now.clone()),
+                remote: remote.arrival.cloned(),
+            });
+        }
+        self.flags(target_view, touched, &now.flags, &remote.flags, flow);
+    }
+
+    fn flags(&mut self, view: &View, touched: &Touched, local: &Flags, remote: &Flags, flow: Flow) {
+        let row = &touched.row;
+        let merged = merge_flags(&row.flags, local, remote, &view.both, flow);
+        self.note_held(view, merged.held_local, merged.held_remote);
+        let doomed = merged.base.system.contains(System::DELETED);
+        if self.rules.expunge && doomed && flow == Flow::Both && view.deletions && view.lost.is_none() {
+            if let Some(uid) = row.uid {
+                let also_local = self.rules.on_remote_delete == OnRemoteDelete::Delete;
+                let removal = Removal::Expunge;
+                self.plan.ops.push(Op::DeleteRemote { row: row.id, folder: row.folder, uid, removal, also_local });
+            }
+        } else if merged.local.is_some() || merged.remote.is_some() || merged.base != row.flags {
+            self.plan.ops.push(Op::Flags {
+                row: row.id,
+                folder: view.folder,
+                local: merged.local,
+                remote: merged.remote.map(|wanted| (wanted, remote.clone())),
+                base: merged.base,
+            });
+        }
+    }
+
+    fn deleted_remotely(&mut self, view: &View, touched: &Touched) {
+        let row = touched.row.id;
+        match self.rules.flow(view) {
+            Flow::ToRemote => self.hold(Side::Remote, view.folder),
+            Flow::Both | Flow::ToLocal | Flow::Mirror => match self.rules.on_remote_delete {
+                OnRemoteDelete::Keep => self.plan.ops.push(Op::Settle { row, mark: Mark::Kept, gone: Side::Remote }),
+                OnRemoteDelete::Delete if !view.deletions => self.hold(Side::Remote, view.folder),
+                OnRemoteDelete::Delete => self.plan.ops.push(Op::DeleteLocal { row, folder: view.folder }),
+            },
+        }
+    }
+
+    fn deleted_locally(&mut self, view: &View, touched: &Touched, remote: &RemoteNow<'_>) {
+        let row = touched.row.id;
+        if let Some(arrival) = remote.arrival {
+            // Deleted here and moved there: it comes back where it is now.
+            self.plan.ops.push(Op::Forget { row });
+            if let Some(target) = self.by_id.get(&remote.folder).copied() {
+                self.remote_arrival(target, arrival);
+            }
+            return;
+        }
+        let Some(uid) = touched.row.uid else { return };
+        let folder = view.folder;
+        let flow = self.rules.flow(view);
+        if flow == Flow::Mirror || (view.refetch && flow != Flow::ToRemote) {
+            self.plan.ops.push(Op::Refetch { row, folder, uid, flags: remote.flags.clone() });
+            return;
+        }
+        if flow == Flow::ToLocal || !view.deletions || view.refetch {
+            self.note_held(view, true, false);
+            return;
+        }
+        let removal = match self.rules.on_delete {
+            OnDelete::Ignore => {
+                self.plan.ops.push(Op::Settle { row, mark: Mark::Ignored, gone: Side::Local });
+                return;
+            }
+            OnDelete::Flag => Removal::Flag,
+            OnDelete::Expunge => Removal::Expunge,
+            OnDelete::Trash if view.role == Role::Trash => Removal::Expunge,
+            OnDelete::Trash => match self.rules.trash {
+                Trash::Found => Removal::Trash,
+                Trash::Never => Removal::Expunge,
+                Trash::Lost => {
+                    self.plan.waiting_for_trash += 1;
+                    self.hold(Side::Local, folder);
+                    return;
+                }
+            },
+        };
+        self.plan.ops.push(Op::DeleteRemote { row, folder, uid, removal, also_local: false });
+    }
+
+    fn local_arrival(&mut self, view: &View, new: &LocalNew) {
+        if !new.is_new() {
+            // It stands here alone by agreement, unless it was its size and the limit has gone.
+            let fits = self.rules.max_size.is_none_or(|max| new.content.size <= max);
+            if new.row.as_ref().is_none_or(|row| row.mark != Mark::Skipped) || !fits {
+                return;
+            }
+        }
+        let flow = self.rules.flow(view);
+        if !matches!(flow, Flow::Both | Flow::ToRemote) || view.read_only || view.no_uploads || view.lost.is_some() {
+            self.note_held(view, true, false);
+        } else if self.rules.max_size.is_some_and(|max| new.content.size > max) {
+            self.plan.skipped += 1;
+            self.note(view.folder, Some(new), None, Mark::Skipped);
+        } else {
+            self.plan.ops.push(Op::Upload { folder: view.folder, local: new.clone() });
+        }
+    }
+
+    fn remote_arrival(&mut self, view: &View, new: &RemoteNew) {
+        let too_large =
+            |rules: &Rules| rules.max_size.is_some_and(|max| new.message.size.is_some_and(|size| size > max));
+        if let Some(row) = &new.row {
+            let undeleted = row.mark == Mark::Flagged
+                && !new.flags().system.contains(System::DELETED)
+                && new.message.flags.is_some();
+            let fits_now = row.mark == Mark::Skipped && !too_large(self.rules);
+            if !new.is_new() && !undeleted && !fits_now {
+                return;
+            }
+        }
+        if self.rules.flow(view) == Flow::ToRemote || view.lost.is_some() {
+            self.note_held(view, false, true);
+        } else if too_large(self.rules) {
+            self.plan.skipped += 1;
+            self.note(view.folder, None, Some(new), Mark::Skipped);
+        } else {
+            self.plan.ops.push(Op::Download { folder: view.folder, remote: new.clone() });
+        }
+    }
+
+    fn note(&mut self, folder: FolderId, local: Option<&LocalNew>, remote: Option<&RemoteNew>, mark: Mark) {
+        self.plan.ops.push(Op::Note { folder, local: local.cloned(), remote: remote.cloned(), mark });
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm)] // every other step stays as it is
+    /// Puts off what is beyond `--limit`, each way.
+    fn limit(&mut self) {
+        let Some(limit) = self.rules.limit else { return };
+        let (mut downloads, mut uploads) = (0, 0);
+        let ops = std::mem::take(&mut self.plan.ops);
+        for op in ops {
+            match op {
+                Op::Download { folder, remote } => {
+                    downloads += 1;
+                    if downloads > limit {
+                        self.plan.skipped += 1;
+                        self.note(folder, None, Some(&remote), Mark::Waiting);
+                    } else {
+                        self.plan.ops.push(Op::Download { folder, remote });
+                    }
+                }
+                Op::Upload { folder, local } => {
+                    uploads += 1;
+                    if uploads > limit {
+                        self.plan.skipped += 1;
+                        self.note(folder, Some(&local), None, Mark::Waiting);
+                    } else {
+                        self.plan.ops.push(Op::Upload { folder, local });
+                    }
+                }
+                other => self.plan.ops.push(other),
+            }
+        }
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm)] // only deletions are guarded
+    /// Takes out the deletions that the guard stops; their folders' cursors stay.
+    fn guard(&mut self) {
+        let tallies = self.tallies();
+        let ruling = guard::judge(&tallies, self.rules.guard);
+        let closed = &ruling.closed;
+        let mut held = BTreeSet::new();
+        self.plan.ops.retain(|op| {
+            let stop = match op {
+                Op::DeleteLocal { folder, .. } => {
+                    closed.contains(&(Side::Local, *folder)).then_some((Side::Remote, *folder))
+                }
+                Op::DeleteRemote { folder, also_local, .. } => (closed.contains(&(Side::Remote, *folder))
+                    || (*also_local && closed.contains(&(Side::Local, *folder))))
+                .then_some((Side::Local, *folder)),
+                _ => None,
+            };
+            held.extend(stop);
+            stop.is_none()
+        });
+        self.plan.held.extend(held);
+        self.plan.stopped = ruling.stopped;
+    }
+
+    fn tallies(&self) -> BTreeMap<(Side, FolderId), Tally> {
+        let mut tallies: BTreeMap<(Side, FolderId), Tally> = BTreeMap::new();
+        for view in self.by_id.values() {
+            let tally = Tally { messages: view.paired, excepted: view.role != Role::Plain, ..Tally::default() };
+            tallies.insert((Side::Local, view.folder), tally);
+            tallies.insert((Side::Remote, view.folder), tally);
+        }
+        let mut with = |side, folder, change: &dyn Fn(&mut Tally)| {
+            if let Some(tally) = tallies.get_mut(&(side, folder)) {
+                change(tally);
+            }
+        };
+        for op in &self.plan.ops {
+            match op {
+                Op::DeleteLocal { folder, .. } => with(Side::Local, *folder, &|t| t.deletions += 1),
+                Op::DeleteRemote { folder, removal, also_local, .. } => {
+                    if *removal != Removal::Flag {
+                        with(Side::Remote, *folder, &|t| t.deletions += 1);
+                    }
+                    if *also_local {
+                        with(Side::Local, *folder, &|t| t.deletions += 1);
+                    }
+                }
+                Op::MoveLocal { from, to, .. } => {
+                    with(Side::Local, *from, &|t| t.messages = t.messages.saturating_sub(1));
+                    with(Side::Local, *to, &|t| t.arrivals += 1);
+                }
+                Op::MoveRemote { from, to, .. } => {
+                    with(Side::Remote, *from, &|t| t.messages = t.messages.saturating_sub(1));
+                    with(Side::Remote, *to, &|t| t.arrivals += 1);
+                }
+                Op::Download { folder, .. } | Op::Refetch { folder, .. } => {
+                    with(Side::Local, *folder, &|t| t.arrivals += 1)
+                }
+                Op::Upload { folder, .. } => with(Side::Remote, *folder, &|t| t.arrivals += 1),
+                Op::Pair { .. }
+                | Op::Rebind { .. }
+                | Op::Flags { .. }
+                | Op::Settle { .. }
+                | Op::Note { .. }
+                | Op::Forget { .. } => {}
+            }
+        }
+        tallies
+    }
+}
