@@ -11,6 +11,7 @@ pub mod intent;
 pub mod lock;
 pub mod notice;
 mod schema;
+pub mod seen;
 
 use std::fs;
 use std::io;
@@ -18,6 +19,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use rusqlite::Connection as Db;
 use rusqlite::{Connection, OpenFlags};
 
 pub use account::AccountId;

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Error;
 
 /// Each step takes the database from version `index` to `index + 1` (`PRAGMA user_version`).
-const MIGRATIONS: &[&str] = &[FIRST];
+const MIGRATIONS: &[&str] = &[FIRST, super::seen::SCHEMA];
 
 /// What this program writes; a database with a larger number comes from a newer one.
 pub fn current() -> i64 {

@@ -1,0 +1,294 @@
+//! What a fetch is asked, what it answers, and what its steps share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crate::account::{Account, Keep, Protocol};
+use crate::auth::Credentials;
+use crate::mail::pattern::Patterns;
+use crate::mail::{FolderName, Timestamp};
+use crate::maildir::{self, FileSystem, Layout};
+use crate::severity::{Kind, Retry, Scope, Severity};
+use crate::state::account::{AccountRow, Key};
+use crate::state::{self, State};
+use crate::stop::Stop;
+use crate::transport::{self, Trace, Traffic};
+use crate::ui::event::{Body, Event, Sink, Summary};
+use crate::{imap, pop3};
+
+use super::plan::Rules;
+
+/// What the command line asks of a fetch.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Change nothing on either side, state included.
+    pub dry_run: bool,
+    /// Trust no id without its header; IMAP: look at every message.
+    pub full: bool,
+    /// Fetch everything that is not in the Maildir, whatever was fetched before.
+    pub all: bool,
+    /// At most this many new messages.
+    pub limit: Option<u64>,
+    /// No message larger than this, in bytes; overrides the profile.
+    pub max_size: Option<u64>,
+    /// What becomes of the server's copies; overrides the profile.
+    pub keep: Option<Keep>,
+    /// Only these folders.
+    pub only: Option<Patterns>,
+    /// Nothing is deleted on the server in this run: the state is a copy or was restored.
+    pub hold_deletions: bool,
+}
+
+/// One account's fetch.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// The account.
+    pub account: &'a Account,
+    /// Its secret, resolved.
+    pub credentials: &'a Credentials,
+    /// What the command line asks.
+    pub options: &'a Options,
+    /// Takes what is told.
+    pub sink: &'a dyn Sink,
+    /// Asks us to end.
+    pub stop: &'a Stop,
+    /// Takes protocol lines (`-vv`).
+    pub trace: Option<&'a Trace>,
+}
+
+/// How a fetch ended.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The figures; `result` and `exit` are set by the caller.
+    pub summary: Summary,
+    /// What went wrong.
+    pub kinds: Vec<Kind>,
+    /// Something was finished.
+    pub progress: bool,
+    /// Files that are new, for the hooks.
+    pub changed: Vec<PathBuf>,
+}
+
+/// A failure of any part, as the walk hands it on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Speaking POP3.
+    #[error(transparent)]
+    Pop3(#[from] pop3::Error),
+    /// Speaking IMAP.
+    #[error(transparent)]
+    Imap(#[from] imap::Error),
+    /// The Maildir.
+    #[error(transparent)]
+    Maildir(#[from] maildir::Error),
+    /// The state.
+    #[error(transparent)]
+    State(#[from] state::Error),
+    /// A message that the server cannot or will not give, or breaks off.
+    #[error("message {number}{id} stays on the server: {why}")]
+    Message {
+        /// Its number or UID.
+        number: u32,
+        /// Its UIDL in brackets with a blank before them, or nothing.
+        id: String,
+        /// Why, with the server's words cleaned.
+        why: String,
+    },
+    /// The server did not delete what it was asked to.
+    #[error("{count} messages were not deleted: {why}")]
+    NotDeleted {
+        /// How many.
+        count: usize,
+        /// The server's words.
+        why: String,
+    },
+    /// A stop was asked for.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<transport::Error> for Error {
+    fn from(error: transport::Error) -> Self {
+        Self::Pop3(error.into())
+    }
+}
+
+impl Severity for Error {
+    fn scope(&self) -> Scope {
+        match self {
+            Self::Pop3(e) => e.scope(),
+            Self::Imap(e) => e.scope(),
+            Self::Maildir(e) => e.scope(),
+            Self::State(e) => e.scope(),
+            Self::Message { .. } | Self::NotDeleted { .. } => Scope::Message,
+            Self::Interrupted => Scope::Run,
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Pop3(e) => e.retry(),
+            Self::Imap(e) => e.retry(),
+            Self::Maildir(e) => e.retry(),
+            Self::State(e) => e.retry(),
+            Self::Message { .. } | Self::NotDeleted { .. } | Self::Interrupted => Retry::Later,
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Pop3(e) => e.kind(),
+            Self::Imap(e) => e.kind(),
+            Self::Maildir(e) => e.kind(),
+            Self::State(e) => e.kind(),
+            Self::Message { .. } | Self::NotDeleted { .. } => Kind::Protocol,
+            Self::Interrupted => Kind::Interrupted,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Pop3(e) => e.hint(),
+            Self::Imap(e) => e.hint(),
+            Self::Maildir(e) => e.hint(),
+            Self::State(e) => e.hint(),
+            Self::Message { .. } => Some("the next run tries again".into()),
+            Self::NotDeleted { .. } => Some("they are safe here; the next run asks again".into()),
+            Self::Interrupted => Some("run it again: it goes on where it stopped".into()),
+        }
+    }
+}
+
+/// What the steps of one account's fetch share.
+pub struct Engine<'a> {
+    /// The job.
+    pub job: Job<'a>,
+    /// The Maildir.
+    pub layout: &'a Layout,
+    /// What its file system can be trusted with.
+    pub file_system: &'a FileSystem,
+    /// The state.
+    pub state: &'a mut State,
+    /// The account's row; `None` in a dry run over an account that was never fetched.
+    pub account: Option<AccountRow>,
+    /// Part of derived file names.
+    pub secret: String,
+    /// Bytes and round trips.
+    pub traffic: Arc<Traffic>,
+    /// What has happened.
+    pub report: Report,
+    /// When the run is.
+    pub now: Timestamp,
+    started: Instant,
+}
+
+impl<'a> Engine<'a> {
+    /// Finds or makes the account's row.
+    ///
+    /// # Errors
+    /// Those of the state.
+    pub fn new(
+        job: Job<'a>,
+        layout: &'a Layout,
+        file_system: &'a FileSystem,
+        state: &'a mut State,
+    ) -> Result<Self, Error> {
+        let endpoint = &job.account.endpoint;
+        let login = &job.account.login;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = Timestamp(i64::try_from(now).unwrap_or(i64::MAX));
+        // Gmail's UIDLs are the same with and without this prefix.
+        let user = match job.account.protocol {
+            Protocol::Pop3 => login.user.strip_prefix("recent:").unwrap_or(&login.user),
+            Protocol::Imap => &login.user,
+        };
+        let key = Key { kind: "fetch", host: &endpoint.host, port: endpoint.port, user };
+        let (account, secret) = if job.options.dry_run {
+            (state.find_account(&key)?, String::new())
+        } else {
+            (Some(state.fetch_account(&key, &job.account.name, now)?), state.secret()?)
+        };
+        Ok(Self {
+            job,
+            layout,
+            file_system,
+            state,
+            account,
+            secret,
+            traffic: Arc::new(Traffic::default()),
+            report: Report::default(),
+            now,
+            started: Instant::now(),
+        })
+    }
+
+    /// The report in the end; a run whose every file has its row is marked as ended.
+    pub fn finish(mut self) -> Report {
+        let word = if self.report.kinds.is_empty() { "ok" } else { "partial" };
+        let disk = self.report.kinds.contains(&Kind::Disk);
+        if let (Some(account), false) = (&self.account, disk || self.job.options.dry_run) {
+            let ended = self.state.end_run(account.id, self.now.0, word, self.job.options.full);
+            if let Err(error) = ended {
+                self.fail(None, &error);
+            }
+        }
+        let summary = &mut self.report.summary;
+        summary.bytes_in = self.traffic.bytes_in();
+        summary.bytes_out = self.traffic.bytes_out();
+        summary.round_trips = self.traffic.round_trips();
+        summary.elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.report
+    }
+
+    /// What is wanted of the server's messages.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        let options = self.job.options;
+        let hold = options.hold_deletions;
+        Rules {
+            keep: if hold { Keep::Keep } else { options.keep.unwrap_or(self.job.account.keep) },
+            finish_deletions: !hold && options.keep != Some(Keep::Keep),
+            full: options.full,
+            limit: options.limit.map(|limit| limit.saturating_sub(self.report.summary.downloaded)),
+            max_size: options.max_size.or(self.job.account.max_size),
+            now: self.now,
+        }
+    }
+
+    /// Tells something.
+    pub fn tell(&self, folder: Option<&FolderName>, body: Body) {
+        let account = Some(self.job.account.name.clone());
+        self.job.sink.event(Event { body, account, folder: folder.map(ToString::to_string) });
+    }
+
+    /// Tells a failure and counts it.
+    pub fn fail(&mut self, folder: Option<&FolderName>, error: &dyn Severity) {
+        let kind = error.kind();
+        self.report.kinds.push(kind);
+        self.tell(folder, Body::Error { kind: kind.as_str(), message: error.to_string(), hint: error.hint() });
+    }
+
+    /// Tells a standing condition: once, and again when `detail` changes; `None`: it holds no longer.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn standing(&mut self, folder: &FolderName, kind: &str, detail: Option<&str>) -> Result<(), Error> {
+        let (Some(account), false) = (&self.account, self.job.options.dry_run) else { return Ok(()) };
+        let Some(detail) = detail else {
+            return Ok(self.state.clear_notice(account.id, &folder.key(), kind)?);
+        };
+        if self.state.notice(account.id, &folder.key(), kind, detail)? {
+            self.tell(Some(folder), Body::Warning { message: detail.to_owned(), hint: None });
+        }
+        Ok(())
+    }
+}
+
+/// The report of a fetch that could not begin.
+pub(super) fn failed(job: Job<'_>, error: &Error) -> Report {
+    let kind = error.kind();
+    let body = Body::Error { kind: kind.as_str(), message: error.to_string(), hint: error.hint() };
+    job.sink.event(Event { body, account: Some(job.account.name.clone()), folder: None });
+    Report { kinds: vec![kind], ..Report::default() }
+}

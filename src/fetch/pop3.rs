@@ -1,0 +1,450 @@
+//! The walk over a POP3 account: sessions until all is here, and after each what may be deleted.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::account::Keep;
+use crate::checkpoint;
+use crate::mail::Digest;
+use crate::mail::text::clean_bytes;
+use crate::pop3::{self, Login, Part, Remembered, Transaction, Wanted};
+use crate::severity::{Kind, Retry, Severity};
+use crate::state::seen::{self, Row, RowId, Source, Status};
+use crate::transport;
+use crate::ui::event::{Body, Planned};
+
+use super::desk::{Desk, Done};
+use super::job::{Engine, Error};
+use super::look;
+use super::plan::{self, Action, Candidates, Entry, Plan, Reason, Rules};
+use super::receive::{Expected, HeaderSink, Receiver};
+
+/// A message that breaks so many sessions is left out.
+const PATIENCE: u32 = 2;
+
+/// More sessions than this a run never has.
+const MAX_SESSIONS: u32 = 1000;
+
+/// More sessions than this are not given to messages that break them.
+const MAX_TROUBLE: u32 = 20;
+
+/// How a message is recognised in the next session: by its id, without one by its number. A wrong guess costs one run.
+type Name = (Option<Vec<u8>>, u32);
+
+/// What a run learns from session to session.
+#[derive(Default)]
+struct Lessons {
+    /// How often each message broke a session.
+    trouble: HashMap<Name, u32>,
+    /// Messages that were told of as not given.
+    refused: HashSet<Name>,
+    /// How many the rules leave on the server, by the last plan.
+    left: u64,
+}
+
+impl Lessons {
+    fn broken_sessions(&self) -> u32 {
+        self.trouble.values().sum()
+    }
+}
+
+/// A message of a session.
+struct Mail {
+    entries: Vec<Entry>,
+    /// The ids as the server gave them, for people.
+    ids: Vec<Option<Vec<u8>>>,
+}
+
+/// What a session has done.
+struct Session {
+    /// Whether another session would find more.
+    more: bool,
+}
+
+/// Fetches everything, over as many sessions as it takes.
+///
+/// # Errors
+/// What took the account down; everything that came before is safe and recorded.
+pub fn run(engine: &mut Engine<'_>) -> Result<(), Error> {
+    let folder = &engine.job.account.folder;
+    if engine.job.options.only.as_ref().is_some_and(|only| !only.matches(folder)) {
+        return Ok(());
+    }
+    let mut lessons = Lessons::default();
+    let result = sessions(engine, &mut lessons);
+    engine.report.summary.skipped = lessons.left + lessons.refused.len() as u64;
+    result
+}
+
+fn sessions(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<(), Error> {
+    let mut attempt = 1;
+    let mut complete = false;
+    for _ in 0..MAX_SESSIONS {
+        let before = (engine.report.summary.downloaded, lessons.broken_sessions());
+        let error = match session(engine, lessons) {
+            Ok(Session { more: true }) => {
+                complete = true;
+                continue;
+            }
+            Ok(Session { more: false }) => return Ok(()),
+            Err(error) => error,
+        };
+        if engine.job.stop.requested() {
+            return Err(Error::Interrupted);
+        }
+        // Gmail's next batch may have to wait for the next run: this one has fetched a listing in full.
+        if std::mem::take(&mut complete) && error.retry() == Retry::Later && error.kind() == Kind::TryLater {
+            return Ok(());
+        }
+        if engine.report.summary.downloaded > before.0 {
+            attempt = 1;
+        }
+        let broken = lessons.broken_sessions();
+        if broken > before.1 && error.retry() != Retry::Now {
+            // One message is to blame, not the line: it is asked for once more, then left out.
+            if broken > MAX_TROUBLE {
+                return Err(error);
+            }
+            continue;
+        }
+        let timeout = engine.job.account.endpoint.timeout;
+        let pause = transport::retry::pause(attempt, timeout).filter(|_| error.retry() == Retry::Now);
+        let Some(pause) = pause else { return Err(error) };
+        pop3::wait(engine.job.stop, pause).map_err(|_| Error::Interrupted)?;
+        attempt += 1;
+    }
+    Ok(())
+}
+
+/// One session, from the login to QUIT.
+fn session(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<Session, Error> {
+    let account = engine.account.as_ref().map(|account| account.id);
+    let remembered = match account {
+        Some(id) => seen::capabilities(engine.state.connection(), id)?,
+        None => String::new(),
+    };
+    let mut server = pop3::open(&Login {
+        account: engine.job.account,
+        credentials: engine.job.credentials,
+        stop: engine.job.stop,
+        traffic: Arc::clone(&engine.traffic),
+        trace: engine.job.trace.cloned(),
+        remembered: (!remembered.is_empty()).then(|| Remembered::from_text(&remembered)),
+        once: false,
+    })?;
+    let mail = list(&mut server)?;
+    let source = account.map(|account| Source { account, source: "" });
+    let rows = match source {
+        Some(source) => seen::load(engine.state.connection(), source)?,
+        None => Vec::new(),
+    };
+    let rules = engine.rules();
+    let mut present = if engine.job.options.all { Some(look::contents(engine.layout)?) } else { None };
+    let mut plan = make_plan(&mut server, &mail.entries, &rows, &rules, present.as_ref())?;
+    engine.report.summary.folders = 1;
+    lessons.left = tell_skipped(engine, &plan, &mail)?;
+    leave_out_trouble(engine, &mut plan, &mail, lessons);
+    let (Some(source), false) = (source, engine.job.options.dry_run) else {
+        tell_plan(engine, &plan, &mail, &rules);
+        server.leave();
+        return Ok(Session { more: false });
+    };
+    let fresh = server.remembered().to_text();
+    let fresh = (fresh != remembered).then_some(fresh.as_str());
+    keep_books(engine, source, (&plan, &rows, &mail.entries), &rules, fresh)?;
+    // A row of another tool says nothing about what is here: that is looked up before it is believed.
+    let doubtful = |action: &Action| match action {
+        Action::Retrieve { expected: Some(row), .. } => rows.get(*row).is_some_and(|row| row.seen.content.is_none()),
+        Action::Retrieve { expected: None, .. } | Action::Delete { .. } | Action::Skip { .. } => false,
+    };
+    if present.is_none() && plan.actions.iter().any(doubtful) {
+        present = Some(look::contents(engine.layout)?);
+    }
+    let arrived = receive(engine, &mut server, source, (&plan, &mail, &rows), present.as_ref(), lessons)?;
+    let stored = arrived.iter().filter(|done| done.path.is_some()).count();
+    let due = due(&plan, &mail.entries, &rows, &arrived, &rules);
+    let gmail = engine.job.account.quirks.gmail || server.capabilities().has("X-GOOGLE-RICO");
+    if server.capabilities().quit_deletes() && !gmail && rules.keep == Keep::Keep {
+        let detail = "the server deletes by itself what was fetched (EXPIRE 0): keeping is up to the Maildir";
+        engine.standing(&engine.job.account.folder, "expire", Some(detail))?;
+    }
+    let retrieved = plan.actions.iter().any(|action| matches!(action, Action::Retrieve { .. }));
+    end(engine, server, &due, retrieved)?;
+    let room = engine.rules().limit != Some(0);
+    Ok(Session { more: gmail && stored > 0 && room })
+}
+
+/// UIDL and LIST as the plan wants them.
+fn list(server: &mut Transaction) -> Result<Mail, Error> {
+    let listing = server.listing()?;
+    let entries = listing
+        .messages
+        .iter()
+        .map(|m| Entry { number: m.number, key: m.uidl.as_deref().map(seen::key), size: m.size })
+        .collect();
+    Ok(Mail { entries, ids: listing.messages.into_iter().map(|m| m.uidl).collect() })
+}
+
+/// Plans, asking for headers as long as the plan wants some.
+fn make_plan(
+    server: &mut Transaction,
+    entries: &[Entry],
+    rows: &[Row],
+    rules: &Rules,
+    present: Option<&HashSet<Digest>>,
+) -> Result<Plan, Error> {
+    let mut sink = HeaderSink::default();
+    loop {
+        let plan = plan::plan(entries, rows, &sink.headers, rules, present);
+        if plan.ask.is_empty() {
+            return Ok(plan);
+        }
+        let asked: Vec<Wanted> = plan.ask.iter().map(|&number| Wanted { number, size: None }).collect();
+        let capabilities = server.capabilities();
+        if capabilities.is_empty() || capabilities.has("TOP") {
+            server.transfer(&asked, Part::Header, &mut sink)?;
+        }
+        for wanted in asked {
+            sink.headers.entry(wanted.number).or_insert(None);
+        }
+    }
+}
+
+/// Takes messages out of the plan that broke sessions again and again.
+fn leave_out_trouble(engine: &mut Engine<'_>, plan: &mut Plan, mail: &Mail, lessons: &mut Lessons) {
+    let mut left_out = Vec::new();
+    plan.actions.retain(|action| {
+        let Action::Retrieve { entry: at, .. } = action else { return true };
+        let Some(entry) = mail.entries.get(*at) else { return true };
+        let hopeless = lessons.trouble.get(&name_of(entry)).is_some_and(|&count| count >= PATIENCE);
+        if hopeless {
+            left_out.push(entry.number);
+        }
+        !hopeless
+    });
+    for number in left_out {
+        refuse(engine, mail, lessons, number, "the session broke each time it was asked for");
+    }
+}
+
+fn name_of(entry: &Entry) -> Name {
+    (entry.key.clone(), if entry.key.is_some() { 0 } else { entry.number })
+}
+
+/// A message that did not come: told once a run.
+fn refuse(engine: &mut Engine<'_>, mail: &Mail, lessons: &mut Lessons, number: u32, why: &str) {
+    let Some(at) = mail.entries.iter().position(|entry| entry.number == number) else { return };
+    if mail.entries.get(at).is_some_and(|entry| !lessons.refused.insert(name_of(entry))) {
+        return;
+    }
+    let id = mail.ids.get(at).cloned().flatten().map(|id| format!(" ({})", clean_bytes(&id))).unwrap_or_default();
+    let folder = engine.job.account.folder.clone();
+    engine.fail(Some(&folder), &Error::Message { number, id, why: why.to_owned() });
+}
+
+/// Counts what the rules leave on the server, and tells of what is too large.
+fn tell_skipped(engine: &mut Engine<'_>, plan: &Plan, mail: &Mail) -> Result<u64, Error> {
+    let (mut skipped, mut large, mut bytes) = (0, 0_u64, 0_u64);
+    for action in &plan.actions {
+        if let Action::Skip { entry, reason } = action {
+            skipped += 1;
+            if *reason == Reason::TooLarge {
+                large += 1;
+                bytes += mail.entries.get(*entry).and_then(|entry| entry.size).unwrap_or_default();
+            }
+        }
+    }
+    let detail = format!("{large} messages ({bytes} bytes) are larger than max_size and stay on the server");
+    let folder = engine.job.account.folder.clone();
+    engine.standing(&folder, "too_large", (large > 0).then_some(detail.as_str()))?;
+    Ok(skipped)
+}
+
+/// Tells the plan of a dry run.
+fn tell_plan(engine: &mut Engine<'_>, plan: &Plan, mail: &Mail, rules: &Rules) {
+    let folder = engine.job.account.folder.clone();
+    let tell = |action, side, at: usize, detail: Option<&str>| {
+        let uidl = mail.ids.get(at).cloned().flatten().map(|id| clean_bytes(&id));
+        let detail = detail.map(str::to_owned);
+        engine.tell(Some(&folder), Body::Planned(Planned { action, side, uidl, detail, ..Planned::default() }));
+    };
+    for action in &plan.actions {
+        match action {
+            Action::Retrieve { entry, expected: None } => {
+                tell("download", "local", *entry, None);
+                if plan::is_old_enough(rules.now, rules) {
+                    tell("delete", "remote", *entry, None);
+                }
+            }
+            Action::Retrieve { entry, expected: Some(_) } => tell("download", "local", *entry, Some("to compare")),
+            Action::Delete { entry, .. } => tell("delete", "remote", *entry, None),
+            Action::Skip { entry, reason: Reason::TooLarge } => {
+                tell("skip", "local", *entry, Some("larger than max_size"));
+            }
+            Action::Skip { entry, reason: Reason::Limit } => tell("skip", "local", *entry, Some("beyond --limit")),
+        }
+    }
+}
+
+/// What the listing alone changes in the memory.
+fn keep_books(
+    engine: &mut Engine<'_>,
+    source: Source<'_>,
+    (plan, rows, entries): (&Plan, &[Row], &[Entry]),
+    rules: &Rules,
+    capabilities: Option<&str>,
+) -> Result<(), Error> {
+    let ids = |of: &[usize]| of.iter().filter_map(|&i| rows.get(i)).map(|row| row.id).collect::<Vec<RowId>>();
+    let nothing = plan.refresh.is_empty() && plan.left.is_empty() && plan.gone.is_empty() && plan.forget.is_empty();
+    if nothing && capabilities.is_none() {
+        return Ok(());
+    }
+    let now = engine.now;
+    engine.state.commit(|db| {
+        if let Some(text) = capabilities {
+            seen::set_capabilities(db, source.account, text)?;
+        }
+        for &(row, entry) in &plan.refresh {
+            let (Some(row), Some(entry)) = (rows.get(row), entries.get(entry)) else { continue };
+            let mut row = row.clone();
+            row.seen.absent = None;
+            row.seen.uidl.clone_from(&entry.key);
+            row.seen.size = entry.size.or(row.seen.size);
+            if row.seen.status == Status::Gone || !plan::is_due(&row, rules) {
+                row.seen.status = Status::Delivered;
+            }
+            seen::update(db, &row)?;
+        }
+        seen::set_status(db, &ids(&plan.gone), Status::Gone)?;
+        seen::set_absent(db, &ids(&plan.left), Some(now))?;
+        seen::forget(db, &ids(&plan.forget))
+    })?;
+    Ok(())
+}
+
+/// Retrieves what the plan wants. On failure everything whole that came is durable, and the session is dropped.
+fn receive(
+    engine: &mut Engine<'_>,
+    server: &mut Transaction,
+    source: Source<'_>,
+    (plan, mail, rows): (&Plan, &Mail, &[Row]),
+    present: Option<&HashSet<Digest>>,
+    lessons: &mut Lessons,
+) -> Result<Vec<Done>, Error> {
+    let mut wanted = BTreeMap::new();
+    for action in &plan.actions {
+        if let Action::Retrieve { entry, expected } = action
+            && let Some(entry) = mail.entries.get(*entry)
+        {
+            wanted.insert(entry.number, Expected { entry: entry.clone(), row: *expected });
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let order: Vec<Wanted> = wanted.values().map(|e| Wanted { number: e.entry.number, size: e.entry.size }).collect();
+    let folder = engine.job.account.folder.clone();
+    let desk = Desk::new(engine, source, &folder, rows)?;
+    let (sink, name, total) = (engine.job.sink, engine.job.account.name.as_str(), order.len() as u64);
+    let label = folder.to_string();
+    let stop = engine.job.stop;
+    let progress = |count: u64| {
+        sink.progress(name, &label, count, total);
+        !stop.requested()
+    };
+    let mut receiver = Receiver::new(desk, engine.state, rows, &progress);
+    receiver.candidates = Candidates::new(plan, rows);
+    receiver.present = present;
+    receiver.wanted = wanted;
+    let transferred = server.transfer(&order, Part::Whole, &mut receiver);
+    // What is whole is kept, whatever became of the rest.
+    let committed = match receiver.failed {
+        None | Some(Error::Interrupted) => receiver.commit(),
+        Some(_) => Ok(()),
+    };
+    let (done, refused, current) = (receiver.done, receiver.refused, receiver.current);
+    let failed = receiver.failed;
+    let blamed = current.and_then(|number| receiver.wanted.get(&number)).map(|e| name_of(&e.entry));
+    account_for(engine, &done);
+    for (number, why) in refused {
+        refuse(engine, mail, lessons, number, &why);
+    }
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    committed?;
+    if let Err(error) = transferred {
+        let times_out = matches!(
+            error,
+            pop3::Error::Transport(transport::Error::Timeout { .. } | transport::Error::Deadline { .. })
+        );
+        if let (Some(key), false) = (blamed, times_out || engine.job.stop.requested()) {
+            let blame = if matches!(error, pop3::Error::Limit { .. }) { PATIENCE } else { 1 };
+            *lessons.trouble.entry(key).or_default() += blame;
+        }
+        return Err(error.into());
+    }
+    Ok(done)
+}
+
+/// Counts what became durable.
+fn account_for(engine: &mut Engine<'_>, done: &[Done]) {
+    for one in done {
+        if let Some(path) = &one.path {
+            engine.report.summary.downloaded += 1;
+            engine.report.progress = true;
+            engine.report.changed.push(path.clone());
+        }
+    }
+}
+
+/// What may be deleted now: all of it durable, all of it proved in this session.
+fn due(plan: &Plan, entries: &[Entry], rows: &[Row], arrived: &[Done], rules: &Rules) -> Vec<(u32, RowId)> {
+    let known = plan.actions.iter().filter_map(|action| match action {
+        Action::Delete { entry, row } => Some((entries.get(*entry)?.number, rows.get(*row)?.id)),
+        Action::Retrieve { .. } | Action::Skip { .. } => None,
+    });
+    let fresh = arrived.iter().filter_map(|done| {
+        let row = Row { id: done.row, seen: done.seen.clone() };
+        plan::is_due(&row, rules).then_some((done.number, done.row))
+    });
+    known.chain(fresh).collect()
+}
+
+/// Deletes what is due, and says goodbye. Only QUIT's `+OK` makes deletions real.
+fn end(engine: &mut Engine<'_>, server: Transaction, due: &[(u32, RowId)], retrieved: bool) -> Result<(), Error> {
+    if due.is_empty() {
+        if retrieved {
+            // Everything is durable: how the server answers changes nothing here.
+            let _ = server.quit();
+        } else {
+            server.leave();
+        }
+        return Ok(());
+    }
+    let rows: Vec<RowId> = due.iter().map(|(_, row)| *row).collect();
+    engine.state.commit(|db| seen::set_status(db, &rows, Status::DeleteAsked))?;
+    checkpoint::hit("fetch.delete_asked");
+    let numbers: Vec<u32> = due.iter().map(|(number, _)| *number).collect();
+    let ended = server.delete_and_quit(&numbers)?;
+    checkpoint::hit("fetch.quit");
+    let folder = engine.job.account.folder.clone();
+    let is_refused = |number: u32| ended.refused.iter().any(|(n, _)| *n == number);
+    if let Err(error) = ended.quit {
+        engine.fail(Some(&folder), &Error::NotDeleted { count: due.len(), why: error.to_string() });
+        return Ok(());
+    }
+    let gone: Vec<RowId> = due.iter().filter(|(number, _)| !is_refused(*number)).map(|(_, row)| *row).collect();
+    let now = engine.now;
+    engine.state.commit(|db| {
+        seen::set_status(db, &gone, Status::Gone)?;
+        seen::set_absent(db, &gone, Some(now))
+    })?;
+    engine.report.summary.deleted_remote += u64::try_from(gone.len()).unwrap_or_default();
+    engine.report.progress |= !gone.is_empty();
+    if let Some((_, refusal)) = ended.refused.first() {
+        let error = Error::NotDeleted { count: ended.refused.len(), why: refusal.to_string() };
+        engine.fail(Some(&folder), &error);
+    }
+    Ok(())
+}

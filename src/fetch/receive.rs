@@ -1,0 +1,189 @@
+//! What POP3 messages meet on arrival: the file, the plan's expectation, the batch. And their headers, digested.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, Write as _};
+
+use crate::mail::{ContentHasher, Digest};
+use crate::maildir::{self, Incoming, Letters};
+use crate::pop3::{MessageSink, Refusal};
+use crate::state::State;
+use crate::state::seen::Row;
+
+use super::desk::{Arrival, Desk, Done};
+use super::job::Error;
+use super::plan::{Candidates, Entry, Headers, Settled};
+
+/// Collects digests of headers.
+#[derive(Default)]
+pub struct HeaderSink {
+    /// What came.
+    pub headers: Headers,
+    hasher: Option<ContentHasher>,
+}
+
+impl MessageSink for HeaderSink {
+    fn begin(&mut self, _number: u32) -> io::Result<()> {
+        self.hasher = Some(ContentHasher::new());
+        Ok(())
+    }
+
+    fn data(&mut self, chunk: &[u8]) -> io::Result<()> {
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(chunk);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, number: u32) -> io::Result<()> {
+        self.headers.insert(number, self.hasher.take().map(|hasher| hasher.finish().header));
+        Ok(())
+    }
+
+    fn refused(&mut self, number: u32, _refusal: Refusal) -> io::Result<()> {
+        self.headers.insert(number, None);
+        Ok(())
+    }
+}
+
+/// A message that is wanted.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// How it was listed.
+    pub entry: Entry,
+    /// The row that it may be: its index.
+    pub row: Option<usize>,
+}
+
+/// Takes whole messages.
+pub struct Receiver<'a, 'e> {
+    /// Where they become durable.
+    pub desk: Desk<'a>,
+    /// The state that their rows go to.
+    pub state: &'e mut State,
+    /// The rows of the source.
+    pub rows: &'e [Row],
+    /// Rows that messages may turn out to be.
+    pub candidates: Candidates,
+    /// What the Maildir holds by content, where that was looked at.
+    pub present: Option<&'e HashSet<Digest>>,
+    /// What was asked for, by number.
+    pub wanted: BTreeMap<u32, Expected>,
+    /// What is durable.
+    pub done: Vec<Done>,
+    /// Messages that the server refused, or gave nothing of.
+    pub refused: Vec<(u32, String)>,
+    /// The message of which bytes have come and not all.
+    pub current: Option<u32>,
+    /// Why the sink failed.
+    pub failed: Option<Error>,
+    /// Told after every message: how many have come. False asks to end.
+    pub progress: &'e dyn Fn(u64) -> bool,
+    /// How many have come.
+    pub count: u64,
+    incoming: Option<Incoming>,
+}
+
+impl<'a, 'e> Receiver<'a, 'e> {
+    /// A receiver that waits for `wanted`.
+    pub fn new(desk: Desk<'a>, state: &'e mut State, rows: &'e [Row], progress: &'e dyn Fn(u64) -> bool) -> Self {
+        Self {
+            desk,
+            state,
+            rows,
+            candidates: Candidates::default(),
+            present: None,
+            wanted: BTreeMap::new(),
+            done: Vec::new(),
+            refused: Vec::new(),
+            current: None,
+            failed: None,
+            progress,
+            count: 0,
+            incoming: None,
+        }
+    }
+
+    /// Makes durable what has come.
+    ///
+    /// # Errors
+    /// Those of disk and state.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        let done = self.desk.commit(self.state)?;
+        self.done.extend(done);
+        Ok(())
+    }
+
+    fn settle(&mut self, number: u32) -> Result<(), Error> {
+        let (Some(incoming), Some(expected)) = (self.incoming.take(), self.wanted.get(&number).cloned()) else {
+            return Ok(());
+        };
+        let content = incoming.content();
+        if content.size == 0 {
+            // Exchange lists messages and then gives nothing: that is not the message.
+            self.refused.push((number, "the server gave an empty message".into()));
+            return Ok(());
+        }
+        let row = |index: usize| self.rows.get(index).map(|row| (index, row));
+        let candidate = expected.row.and_then(row);
+        let settled = self.candidates.settle(&content, candidate, self.present);
+        let mut arrival = Arrival { number, key: expected.entry.key, size: expected.entry.size, content, row: None };
+        let is = match settled {
+            Settled::Row(index) => {
+                if let Some((_, row)) = row(index) {
+                    self.desk.keep(&arrival, row);
+                }
+                Some(index)
+            }
+            Settled::Present => {
+                self.desk.adopt(&arrival);
+                None
+            }
+            Settled::Store(index) => {
+                arrival.row = index.and_then(row).map(|(_, row)| row.clone());
+                self.desk.store(incoming, arrival, &Letters::default(), None)?;
+                index
+            }
+        };
+        if let (Some((_, row)), true) = (candidate, is != expected.row) {
+            self.desk.displace(row.id);
+        }
+        if self.desk.is_full() { self.commit() } else { Ok(()) }
+    }
+
+    fn note<T>(&mut self, result: Result<T, Error>) -> io::Result<T> {
+        result.map_err(|error| {
+            self.failed = Some(error);
+            io::ErrorKind::Other.into()
+        })
+    }
+}
+
+impl MessageSink for Receiver<'_, '_> {
+    fn begin(&mut self, number: u32) -> io::Result<()> {
+        self.current = Some(number);
+        let incoming = self.desk.begin();
+        self.incoming = Some(self.note(incoming)?);
+        Ok(())
+    }
+
+    fn data(&mut self, chunk: &[u8]) -> io::Result<()> {
+        let written = self.incoming.as_mut().map_or(Ok(()), |incoming| incoming.write_all(chunk));
+        self.note(written.map_err(|e| maildir::Error::from_writer(e).into()))
+    }
+
+    fn end(&mut self, number: u32) -> io::Result<()> {
+        self.current = None;
+        let settled = self.settle(number);
+        self.note(settled)?;
+        self.count += 1;
+        if (self.progress)(self.count) {
+            return Ok(());
+        }
+        self.note(Err(Error::Interrupted))
+    }
+
+    fn refused(&mut self, number: u32, refusal: Refusal) -> io::Result<()> {
+        self.refused.push((number, refusal.to_string()));
+        Ok(())
+    }
+}
