@@ -123,6 +123,12 @@ impl Answers {
         self.held.iter().filter(move |(of, _)| Some(*of) == group).map(|(_, bytes)| response(bytes))
     }
 
+    /// Whether the server is at work on a SELECT.
+    #[must_use]
+    pub fn is_opening(&self) -> bool {
+        self.sent.iter().map(|sent| sent.group).min().is_some_and(|group| !group.behind)
+    }
+
     /// Whether data that comes now can belong to the command.
     #[must_use]
     pub fn is_turn_of(&self, tag: u32) -> bool {

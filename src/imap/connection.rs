@@ -342,8 +342,9 @@ impl Connection {
                 if on(&response, frame.streamed)? {
                     self.payload();
                 }
-                // EXISTS and its like are nobody's answer.
-                let lasting = !matches!(response, Response::Message { .. }) || response.is_fetch();
+                // EXISTS and its like are nobody's answer but SELECT's.
+                let news = matches!(response, Response::Message { .. }) && !response.is_fetch();
+                let lasting = !news || self.answers.is_opening();
                 if lasting && frame.streamed.is_none() {
                     self.answers.hold(first, last, &frame.bytes);
                 }

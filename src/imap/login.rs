@@ -276,3 +276,7 @@ fn first_flight(connection: &mut Connection, id_required: bool) -> Result<(), Er
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "login_tests.rs"]
+mod tests;

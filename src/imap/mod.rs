@@ -21,6 +21,8 @@ mod login;
 pub mod name;
 mod parse;
 pub mod quirks;
+#[cfg(test)]
+mod scripted;
 mod session;
 mod snapshot;
 mod told;

@@ -366,7 +366,7 @@ impl Session {
         Ok(())
     }
 
-    /// Turns on compression where it is offered and pays: never on loopback. `false`: it stays off.
+    /// Turns on compression, if it is offered; whether it pays is the caller's to know. `false`: it stays off.
     ///
     /// # Errors
     /// When the connection fails.

@@ -1,131 +1,15 @@
 //! Sessions against a scripted server: what is sent, byte for byte, and what is made of the answers.
 
-use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::io;
 use std::time::Duration;
 
-use crate::account::{
-    Account, AuthMechanism, Endpoint, Hooks, Keep, LayoutKind, Login, Mode, OnDelete, OnRemoteDelete, Protocol, Quirks,
-    SecretSource, Store, SyncRules, TlsMode,
-};
-use crate::auth::{Credentials, Secret};
-use crate::imap::connection::Connection;
-use crate::imap::login::establish;
+use crate::imap::scripted::{ended, session};
 use crate::imap::*;
 use crate::mail::snapshot::RemoteMessage;
-use crate::mail::{Flags, FolderName, ModSeq, System, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, ModSeq, System, Uid, UidSet, UidValidity};
 use crate::severity::{Kind, Retry, Severity};
-use crate::stop::Stop;
-use crate::transport::{Stream, Traffic};
 
 const ALL: &str = "IMAP4rev1 ENABLE CONDSTORE QRESYNC UIDPLUS MOVE LITERAL+ MULTIAPPEND ESEARCH IDLE UNSELECT";
-
-fn account(tls: TlsMode, mechanism: AuthMechanism) -> Account {
-    Account {
-        name: "test".to_owned(),
-        protocol: Protocol::Imap,
-        provider: None,
-        endpoint: Endpoint {
-            host: "mail.example.org".to_owned(),
-            port: 143,
-            tls,
-            fingerprint: None,
-            ca_file: None,
-            client_cert: None,
-            tunnel: None,
-            timeout: Duration::from_secs(10),
-        },
-        login: Login { user: "me".to_owned(), mechanism, secret: SecretSource::Ask, oauth2: None },
-        store: Store {
-            root: "/nonexistent".into(),
-            layout: LayoutKind::Nested,
-            line_endings: crate::mail::lines::LineEndings::Lf,
-        },
-        folders: crate::mail::pattern::Patterns::all(),
-        subscribed_only: false,
-        sync: SyncRules {
-            mode: Mode::Sync,
-            direction: crate::account::Direction::Both,
-            trash: None,
-            on_delete: OnDelete::Trash,
-            on_remote_delete: OnRemoteDelete::Delete,
-            expunge: false,
-            max_delete: 50,
-            create_folders: true,
-            delete_folders: false,
-        },
-        keep: Keep::Keep,
-        folder: FolderName::inbox(),
-        connections: 1,
-        max_size: None,
-        hooks: Hooks::default(),
-        poll_interval: Duration::from_secs(300),
-        quirks: Quirks::default(),
-    }
-}
-
-/// Plays a server: says `greeting`, then waits for each step's bytes and answers them. What came instead is the error.
-fn play(mut socket: UnixStream, greeting: String, steps: Vec<(String, String)>) -> JoinHandle<Result<(), String>> {
-    std::thread::spawn(move || {
-        socket.write_all(greeting.as_bytes()).map_err(|e| e.to_string())?;
-        for (expected, answer) in steps {
-            let mut got = vec![0; expected.len()];
-            let mut length = 0;
-            while length < got.len() {
-                match socket.read(&mut got[length..]) {
-                    Ok(n) if n > 0 => length += n,
-                    other => {
-                        let got = String::from_utf8_lossy(&got[..length]).into_owned();
-                        return Err(format!("wanted {expected:?}, got {got:?} and {other:?}"));
-                    }
-                }
-            }
-            if got != expected.as_bytes() {
-                return Err(format!("wanted {expected:?}, got {:?}", String::from_utf8_lossy(&got)));
-            }
-            socket.write_all(answer.as_bytes()).map_err(|e| e.to_string())?;
-        }
-        Ok(())
-    })
-}
-
-fn connect(greeting: &str, steps: &[(&str, &str)]) -> (Connection, JoinHandle<Result<(), String>>) {
-    let (ours, theirs) = UnixStream::pair().expect("a pair");
-    let steps = steps.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-    let server = play(theirs, greeting.to_owned(), steps);
-    let stop = Stop::new().expect("a pipe");
-    let stream = Stream::from_socket(OwnedFd::from(ours), Duration::from_secs(10), &stop, Arc::new(Traffic::default()));
-    (Connection::new(stream.expect("a stream"), Duration::from_secs(10)), server)
-}
-
-fn log_in(greeting: &str, steps: &[(&str, &str)], account: &Account) -> (Result<Session, Error>, Result<(), String>) {
-    let (mut connection, server) = connect(greeting, steps);
-    let credentials = Credentials {
-        user: "me".to_owned(),
-        secret: Some(Secret::new(b"secret".to_vec())),
-        oauth: account.login.mechanism == AuthMechanism::XOAuth2,
-    };
-    let result = establish(&mut connection, account, &credentials).map(|()| Session::over(connection));
-    if result.is_ok() {
-        return (result, Ok(()));
-    }
-    (result, server.join().expect("no panic"))
-}
-
-/// A session whose server offers `offered`, without ENABLE unless that is in it, and its script.
-fn session(offered: &str, steps: &[(&str, &str)]) -> (Session, JoinHandle<Result<(), String>>) {
-    let login = format!("F1 OK [CAPABILITY {offered}] in\r\n");
-    let mut all = vec![("F1 LOGIN \"me\" \"secret\"\r\n", login.as_str())];
-    all.extend_from_slice(steps);
-    let (mut connection, server) = connect("* OK [CAPABILITY IMAP4rev1] hello\r\n", &all);
-    let credentials =
-        Credentials { user: "me".to_owned(), secret: Some(Secret::new(b"secret".to_vec())), oauth: false };
-    establish(&mut connection, &account(TlsMode::None, AuthMechanism::Auto), &credentials).expect("a login");
-    (Session::over(connection), server)
-}
 
 fn uid(n: u32) -> Uid {
     Uid::new(n).expect("not 0")
@@ -133,10 +17,6 @@ fn uid(n: u32) -> Uid {
 
 fn set(text: &str) -> UidSet {
     UidSet::parse(text).expect("a set")
-}
-
-fn ended(server: JoinHandle<Result<(), String>>) {
-    assert_eq!(server.join().expect("no panic"), Ok(()));
 }
 
 const SELECTED: &str = "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT 10] x\r\n";
@@ -174,95 +54,6 @@ impl BodySink for Taken {
 fn a_session_can_move_to_another_thread() {
     fn is_send<T: Send>() {}
     is_send::<Session>();
-}
-
-#[test]
-fn greetings_that_are_none() {
-    let plain = account(TlsMode::None, AuthMechanism::Auto);
-    for (greeting, kind) in [
-        ("* PREAUTH in\r\n", Kind::Protocol),
-        ("* BYE [UNAVAILABLE] later\r\n", Kind::TryLater),
-        ("* BYE go away\r\n", Kind::TryLater),
-        ("+OK POP3 ready\r\n", Kind::Protocol),
-        ("220 smtp ESMTP\r\n", Kind::Protocol),
-        ("* NO x\r\n", Kind::Protocol),
-        ("F1 OK in\r\n", Kind::Protocol),
-        ("HTTP/1.1 400 Bad Request\r\n", Kind::Protocol),
-    ] {
-        let (result, _) = log_in(greeting, &[], &plain);
-        assert_eq!(result.map(drop).map_err(|e| e.kind()), Err(kind), "{greeting}");
-    }
-    let (result, _) = log_in("* BYE [UNAVAILABLE] later\r\n", &[], &plain);
-    assert_eq!(result.map(drop).map_err(|e| e.retry()), Err(Retry::Later));
-    let (result, _) = log_in("* BYE go away\r\n", &[], &plain);
-    assert_eq!(result.map(drop).map_err(|e| e.retry()), Err(Retry::Now));
-}
-
-#[test]
-fn starttls_is_never_left_out() {
-    let starttls = account(TlsMode::StartTls, AuthMechanism::Auto);
-    let caps = ("F1 CAPABILITY\r\n", "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\nF1 OK x\r\n");
-    let (result, script) = log_in("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] x\r\n", &[caps], &starttls);
-    assert!(matches!(result, Err(Error::NoStartTls)) && script.is_ok());
-    let (result, _) = log_in("* PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] x\r\n", &[], &starttls);
-    assert_eq!(result.map(drop).map_err(|e| e.kind()), Err(Kind::Protocol));
-    let injected = ("F1 STARTTLS\r\n", "F1 OK go\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n");
-    let (result, _) = log_in("* OK [CAPABILITY IMAP4rev1 STARTTLS] x\r\n", &[injected], &starttls);
-    assert_eq!(result.map(drop).map_err(|e| e.kind()), Err(Kind::Protocol));
-}
-
-#[test]
-fn an_answer_that_was_there_before_its_command_is_none() {
-    // The predictable tag, sent along with the greeting.
-    let (result, _) =
-        log_in("* OK [CAPABILITY IMAP4rev1] x\r\nF1 OK in\r\n", &[], &account(TlsMode::None, AuthMechanism::Auto));
-    assert_eq!(result.map(drop).map_err(|e| e.kind()), Err(Kind::Protocol));
-}
-
-#[test]
-fn login_refusals() {
-    let plain = account(TlsMode::None, AuthMechanism::Auto);
-    let greeting = "* OK [CAPABILITY IMAP4rev1] x\r\n";
-    for (answer, kind) in [
-        ("F1 NO [AUTHENTICATIONFAILED] no\r\n", Kind::Auth),
-        ("F1 NO no\r\n", Kind::Auth),
-        ("F1 NO [UNAVAILABLE] later\r\n", Kind::TryLater),
-        ("F1 NO [INUSE] later\r\n", Kind::TryLater),
-        ("F1 NO [LIMIT] later\r\n", Kind::TryLater),
-        ("* BYE too many\r\n", Kind::TryLater),
-    ] {
-        let (result, _) = log_in(greeting, &[("F1 LOGIN \"me\" \"secret\"\r\n", answer)], &plain);
-        let error = result.map(drop).expect_err("refused");
-        assert_eq!(error.kind(), kind, "{answer}");
-        assert!(!error.to_string().contains("secret"));
-    }
-}
-
-#[test]
-fn authenticate_with_and_without_initial_response() {
-    let plain = account(TlsMode::None, AuthMechanism::Plain);
-    let greeting = "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] x\r\n";
-    let (result, _) = log_in(
-        greeting,
-        &[
-            ("F1 AUTHENTICATE PLAIN AG1lAHNlY3JldA==\r\n", "F1 BAD what?\r\n"),
-            ("F2 AUTHENTICATE PLAIN\r\n", "+ \r\n"),
-            ("AG1lAHNlY3JldA==\r\n", "F2 OK [CAPABILITY IMAP4rev1] in\r\n"),
-        ],
-        &plain,
-    );
-    assert!(result.is_ok());
-    let oauth = account(TlsMode::None, AuthMechanism::XOAuth2);
-    let (result, script) = log_in(
-        "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] x\r\n",
-        &[
-            ("F1 AUTHENTICATE XOAUTH2 dXNlcj1tZQFhdXRoPUJlYXJlciBzZWNyZXQBAQ==\r\n", "+ eyJzdGF0dXMiOiI0MDAifQ==\r\n"),
-            ("\r\n", "F1 NO [AUTHENTICATIONFAILED] no\r\n"),
-        ],
-        &oauth,
-    );
-    assert_eq!(result.map(drop).map_err(|e| e.kind()), Err(Kind::Auth));
-    assert_eq!(script, Ok(()));
 }
 
 #[test]

@@ -120,13 +120,10 @@ impl Session {
     pub fn finish_select(&mut self, pending: Pending<SelectAsk>) -> Result<Selected, Error> {
         let mut selected = Selected::default();
         let mut sticky = true;
-        let completion = self.finish_selection(&pending, &mut |response, _| {
-            select_line(response, &mut selected, &mut sticky);
-            Ok(true)
-        })?;
+        let completion =
+            self.finish_selection(&pending, &mut |response, _| Ok(select_line(response, &mut selected, &mut sticky)))?;
         let read_only = matches!(&completion.code, Some(super::code::Code::Other(code)) if code == "READ-ONLY");
         selected.read_only = read_only || pending.ask.access == Access::ReadOnly;
-        selected.figures.messages = Some(self.exists());
         if !sticky {
             // UIDs that hold for this session alone are as good as none (RFC 4315 §3).
             selected.figures.uid_validity = None;
@@ -334,17 +331,22 @@ impl Session {
     }
 }
 
-/// Takes what one response to SELECT tells.
-fn select_line(response: &Response<'_>, selected: &mut Selected, sticky: &mut bool) {
+/// Takes what one response to SELECT tells; `true` for the part that may be long.
+fn select_line(response: &Response<'_>, selected: &mut Selected, sticky: &mut bool) -> bool {
     match response {
         Response::Status { text, .. } => select_code(text, selected, sticky),
         Response::Message { rest, .. } if response.is_fetch() => {
             selected.changed.extend(FetchLine::parse(rest).into_message());
+            return true;
+        }
+        Response::Message { number, word, .. } if word.eq_ignore_ascii_case(b"EXISTS") => {
+            selected.figures.messages = *number;
         }
         Response::Data { word, rest } if word.eq_ignore_ascii_case(b"VANISHED") => {
             if let Some((true, gone)) = data::vanished(rest) {
                 gone.ranges().for_each(|(a, b)| selected.vanished.insert_range(a.get(), b.get()));
             }
+            return true;
         }
         Response::Message { .. }
         | Response::Data { .. }
@@ -352,6 +354,7 @@ fn select_line(response: &Response<'_>, selected: &mut Selected, sticky: &mut bo
         | Response::Continue(_)
         | Response::Nothing => {}
     }
+    false
 }
 
 fn select_code(text: &StatusText<'_>, selected: &mut Selected, sticky: &mut bool) {
