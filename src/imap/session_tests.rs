@@ -388,3 +388,130 @@ fn searches_that_lie_are_not_believed() {
     assert_eq!(session.all_uids().expect("listed"), set("2,5,9"));
     ended(server);
 }
+
+/// A sink on a full disk.
+struct Full;
+
+impl BodySink for Full {
+    fn begin(&mut self, _size: u64) -> io::Result<()> {
+        Ok(())
+    }
+    fn data(&mut self, _chunk: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+    fn end(&mut self, _message: &RemoteMessage) -> io::Result<()> {
+        Ok(())
+    }
+    fn missing(&mut self, _message: &RemoteMessage) {}
+}
+
+#[test]
+fn a_full_disk_ends_the_session_in_the_middle_of_a_message() {
+    let (mut session, _server) = session(
+        "IMAP4rev1",
+        &[
+            ("F2 EXAMINE \"a\"\r\n", &format!("{SELECTED}F2 OK x\r\n")),
+            (
+                "F3 UID FETCH 1 (UID FLAGS INTERNALDATE BODY.PEEK[])\r\n",
+                "* 1 FETCH (UID 1 BODY[] {5}\r\nabcde)\r\nF3 OK\r\n",
+            ),
+        ],
+    );
+    session.select(&MailboxName::new(b"a"), Access::ReadOnly, None).expect("open");
+    let bodies = session.send_bodies(&set("1")).expect("sent");
+    let error = session.finish_bodies(bodies, &mut Full).expect_err("full");
+    assert_eq!((error.kind(), session.is_alive()), (Kind::Disk, false));
+    assert!(matches!(session.noop(), Err(Error::Skipped(_))));
+}
+
+#[test]
+fn an_ok_to_half_an_upload_is_none() {
+    let (mut session, _server) =
+        session("IMAP4rev1", &[("F2 APPEND \"a\" {3}\r\n", "F2 OK [APPENDUID 7 1] stored\r\n")]);
+    let mut one: &[u8] = b"one";
+    let mut messages = [Append { flags: &Flags::none(), date: None, size: 3, body: &mut one }];
+    let got = session.append(&MailboxName::new(b"a"), &mut messages, AppendHow::Batched);
+    assert!(matches!(got.as_slice(), [Err(Error::Protocol(_))]) && !session.is_alive());
+}
+
+#[test]
+fn a_connection_lost_during_an_upload_leaves_it_open_what_was_stored() {
+    let wire = "F2 APPEND \"a\" {3+}\r\none\r\nF3 APPEND \"a\" {3+}\r\ntwo\r\n";
+    let (mut session, server) = session("IMAP4rev1 LITERAL+", &[(wire, "F2 OK x\r\n")]);
+    let (mut one, mut two): (&[u8], &[u8]) = (b"one", b"two");
+    let flags = Flags::none();
+    let mut messages = [
+        Append { flags: &flags, date: None, size: 3, body: &mut one },
+        Append { flags: &flags, date: None, size: 3, body: &mut two },
+    ];
+    let got = session.append(&MailboxName::new(b"a"), &mut messages, AppendHow::Batched);
+    assert!(matches!(got.as_slice(), [Ok(_), Err(Error::Transport(_))]), "{got:?}");
+    ended(server);
+}
+
+#[test]
+fn a_listing_that_the_server_cut_short_says_so() {
+    let (mut session, server) = session(
+        "IMAP4rev1 MESSAGELIMIT=1000",
+        &[
+            ("F2 EXAMINE \"a\"\r\n", &format!("{SELECTED}F2 OK x\r\n")),
+            ("F3 UID FETCH 1:* (UID)\r\n", "* 3 FETCH (UID 9)\r\nF3 OK [MESSAGELIMIT 1 9] x\r\n"),
+            ("F4 UID FETCH 1:* (UID)\r\n", "* 3 FETCH (UID 9)\r\nF4 OK [MESSAGELIMIT 1 9] x\r\n"),
+        ],
+    );
+    session.select(&MailboxName::new(b"a"), Access::ReadOnly, None).expect("open");
+    let fetch = session.send_fetch(&FetchSet::All, Items::NONE, None).expect("sent");
+    assert!(session.finish_fetch(fetch, &mut |_| {}).expect("fetched").partial);
+    assert!(session.all_uids().is_err());
+    ended(server);
+}
+
+#[test]
+fn the_selected_folder_is_left_before_it_is_deleted() {
+    let (mut session, server) = session(
+        "IMAP4rev1 UNSELECT",
+        &[
+            ("F2 EXAMINE \"a\"\r\n", &format!("{SELECTED}F2 OK x\r\n")),
+            ("F3 UNSELECT\r\n", "F3 OK x\r\n"),
+            ("a2 DELETE \"a\"\r\n", "a2 OK x\r\n"),
+        ],
+    );
+    let a = MailboxName::new(b"a");
+    session.select(&a, Access::ReadOnly, None).expect("open");
+    session.delete(&a).expect("deleted");
+    assert!(session.send_store(&set("1"), StoreChange::Add, &Flags::none()).is_err(), "no folder is open");
+    ended(server);
+}
+
+#[test]
+fn expunge_takes_only_what_it_was_given() {
+    let (mut session, server) = session(
+        "IMAP4rev1 UIDPLUS",
+        &[
+            ("F2 SELECT \"a\"\r\n", &format!("{SELECTED}F2 OK x\r\n")),
+            ("F3 UID EXPUNGE 4,9\r\n", "* 3 EXPUNGE\r\n* 1 EXPUNGE\r\nF3 OK x\r\n"),
+        ],
+    );
+    session.select(&MailboxName::new(b"a"), Access::ReadWrite, None).expect("open");
+    let expunge = session.send_expunge(&set("4,9")).expect("sent");
+    session.finish_expunge(expunge).expect("expunged");
+    assert_eq!(session.exists(), 1);
+    ended(server);
+    let (mut without, _server) = self::session("IMAP4rev1", &[]);
+    assert!(matches!(without.send_expunge(&set("4")), Err(Error::Unsupported("UIDPLUS"))));
+}
+
+#[test]
+fn quotas() {
+    let (mut session, server) = session(
+        "IMAP4rev1 QUOTA",
+        &[(
+            "F2 GETQUOTAROOT INBOX\r\n",
+            "* QUOTAROOT INBOX \"\"\r\n* QUOTA \"\" (STORAGE 10 99999999999999 MESSAGE 3 -1)\r\n* QUOTA \"ROOT\"\r\nF2 OK x\r\n",
+        )],
+    );
+    let quotas = session.quota().expect("told");
+    assert_eq!(quotas.len(), 1);
+    assert_eq!((quotas[0].resource.as_str(), quotas[0].usage, quotas[0].limit), ("STORAGE", 10, 99_999_999_999_999));
+    ended(server);
+}
