@@ -21,6 +21,7 @@ mod login;
 pub mod name;
 mod parse;
 pub mod quirks;
+mod receive;
 #[cfg(test)]
 mod scripted;
 mod session;

@@ -273,3 +273,7 @@ impl Sender<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "upload_tests.rs"]
+mod tests;
