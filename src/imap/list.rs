@@ -222,7 +222,7 @@ impl Session {
         let extended = offered.list_extended || offered.list_status;
         if extended {
             match self.list_once(ask, true) {
-                // One server answers nothing to the extended form, another BAD (facts: strato, Proton Bridge).
+                // One server answers nothing to the extended form, another BAD (seen at strato, and at Proton Bridge).
                 Ok(listing) if listing.folders.is_empty() => {}
                 Err(Error::Refused { .. }) => {}
                 other => return other,
