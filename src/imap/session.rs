@@ -28,6 +28,11 @@ pub struct Pending<T> {
 }
 
 impl<T> Pending<T> {
+    /// The SELECT that it stands behind.
+    pub(super) fn folder(&self) -> Option<u64> {
+        self.folder
+    }
+
     /// The tag of its (last) command.
     pub(super) fn tag(&self) -> u32 {
         self.last
@@ -44,8 +49,8 @@ pub struct Session {
     opened: u64,
     /// The folder of the last SELECT.
     folder: Option<MailboxName>,
-    /// The messages that are asked for: (tag, UIDs).
-    pub(super) bodies: Vec<(u32, UidSet)>,
+    /// The messages that are asked for: (tag, SELECT, UIDs).
+    pub(super) bodies: Vec<(u32, Option<u64>, UidSet)>,
 }
 
 impl std::fmt::Debug for Session {
