@@ -68,7 +68,9 @@ fn decide(engine: &Engine<'_>, listing: &Listing, found: &Discovery, known: &[Fo
     folders::plan(&remote, &local, known, &rules)
 }
 
-fn remote_folder(folder: &ListedFolder) -> RemoteFolder {
+/// A listed folder as the rules over folders see it.
+#[must_use]
+pub fn remote_folder(folder: &ListedFolder) -> RemoteFolder {
     let special = folder.special.map(|s| match s {
         SpecialUse::All => Special::All,
         SpecialUse::Flagged => Special::Flagged,
