@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod fetch;
 pub mod imap;
+pub mod import;
 pub mod mail;
 pub mod maildir;
 pub mod pop3;

@@ -226,3 +226,73 @@ impl Reading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    fn shell(text: &str) -> Result<Secret, Error> {
+        first_line(&CommandLine::Shell(text.to_owned()), LONG, &Stop::new().unwrap())
+    }
+
+    #[test]
+    fn the_first_line_is_the_secret() {
+        assert_eq!(shell("printf 'se cret\\nmore\\n'").unwrap().expose(), b"se cret");
+        assert_eq!(shell("printf 'no end'").unwrap().expose(), b"no end");
+        let argv = CommandLine::Argv(vec!["/bin/echo".to_owned(), "$HOME;x".to_owned()]);
+        assert_eq!(first_line(&argv, LONG, &Stop::new().unwrap()).unwrap().expose(), b"$HOME;x");
+        // stdin is empty, so nothing waits for it.
+        assert_eq!(shell("cat; echo end").unwrap().expose(), b"end");
+    }
+
+    #[test]
+    fn an_agent_that_keeps_the_output_open_is_not_waited_for() {
+        let begun = Instant::now();
+        assert_eq!(shell("sleep 1000 & echo secret; wait").unwrap().expose(), b"secret");
+        assert!(begun.elapsed() < LONG);
+    }
+
+    #[test]
+    fn failures_say_why_and_are_cleaned() {
+        let error = shell("echo wrong; printf 'no \\033key' >&2; exit 3").unwrap_err().to_string();
+        assert!(error.contains("no \u{fffd}key") && error.contains('3') && !error.contains("wrong"), "{error}");
+        assert!(matches!(shell("true"), Err(Error::Silent { .. })));
+        assert!(matches!(shell("echo"), Err(Error::Silent { .. })));
+        assert!(matches!(shell("head -c 100000 /dev/zero"), Err(Error::TooLong)));
+        let missing = CommandLine::Argv(vec!["/does/not/exist".to_owned()]);
+        assert!(matches!(first_line(&missing, LONG, &Stop::new().unwrap()), Err(Error::Start(_))));
+        assert!(matches!(
+            first_line(&CommandLine::Argv(Vec::new()), LONG, &Stop::new().unwrap()),
+            Err(Error::Start(_))
+        ));
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_given_up() {
+        let hanging = CommandLine::Shell("exec sleep 1000".to_owned());
+        let outcome = first_line(&hanging, Duration::from_millis(50), &Stop::new().unwrap());
+        assert!(matches!(outcome, Err(Error::Timeout(_))));
+    }
+
+    #[test]
+    fn a_stop_ends_it_with_all_its_children() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("alive");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let line = CommandLine::Shell(format!("(exec sleep 1000 > '{}') & exec sleep 1000", fifo.display()));
+        let stop = Stop::new().unwrap();
+        let watcher = thread::spawn({
+            let stop = stop.clone();
+            move || {
+                // Opens when the grandchild has opened it for writing, and ends when that is dead.
+                let mut alive = std::fs::File::open(fifo).unwrap();
+                stop.request();
+                alive.read_to_end(&mut Vec::new()).unwrap();
+            }
+        });
+        assert!(matches!(first_line(&line, LONG, &stop), Err(Error::Stopped)));
+        watcher.join().unwrap();
+    }
+}

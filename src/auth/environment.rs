@@ -13,10 +13,9 @@ pub fn protect(name: &str) {
     SECRETS.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
 }
 
-/// Removes every protected variable, and where systemd's credentials are, from the environment of `command`. Every
-/// child that mailferry starts goes through this: commands for secrets, tunnels, hooks.
+/// Removes every protected variable from the environment of `command`. Every child that mailferry starts goes through
+/// this: commands for secrets, tunnels, hooks.
 pub fn child_environment(command: &mut Command) {
-    command.env_remove("CREDENTIALS_DIRECTORY");
     for name in SECRETS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         command.env_remove(name);
     }
@@ -33,6 +32,5 @@ mod tests {
         child_environment(&mut command);
         let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
         assert!(removed.contains(&std::ffi::OsStr::new("MAILFERRY_TEST_SECRET")));
-        assert!(removed.contains(&std::ffi::OsStr::new("CREDENTIALS_DIRECTORY")));
     }
 }

@@ -192,3 +192,6 @@ fn usable(account: &Account, key: &'static str, bytes: &[u8]) -> Result<Secret, 
     }
     Ok(Secret::new(bytes.to_vec()))
 }
+
+#[cfg(test)]
+mod tests;

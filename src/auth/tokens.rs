@@ -205,3 +205,23 @@ impl Drop for Draft {
         let _ = fs::remove_file(&self.from);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_cannot_leave_the_directory() {
+        assert_eq!(file_name("me@example.org", "imap.example.org"), "me@example.org@imap.example.org.json");
+        assert_eq!(file_name("../../x", "h"), "%2E.%2F..%2Fx@h.json");
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_is_one_plain_file(user in "\\PC{0,300}", host in "[a-z.]{1,300}") {
+            let name = file_name(&user, &host);
+            prop_assert!(name.len() < 240 && !name.contains('/') && !name.starts_with('.'));
+        }
+    }
+}

@@ -6,7 +6,15 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+mod setup;
+
+pub use setup::{Layout, Mode, Protocol, SetupArgs, SetupProfile, SetupSecret, SetupServer, Tls};
+
 use crate::config::measure;
+
+// Headings in the help. They stand on each option, because a heading of a flattened group would spread to what follows.
+const EVERY: &str = "Options of every command";
+const URL: &str = "For accounts given as a URL";
 
 /// What was asked for.
 #[derive(Debug, Parser)]
@@ -32,25 +40,24 @@ pub struct Cli {
 
 /// Options of every command, before or after it.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// The config file [env: MAILFERRY_CONFIG] [default: ~/.config/mailferry/config.toml]
-    #[arg(short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = EVERY, short, long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
     /// Only errors
-    #[arg(short, long, global = true)]
+    #[arg(help_heading = EVERY, short, long, global = true)]
     pub quiet: bool,
     /// Say more: -v the summary, -vv the protocol, with every secret left out
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(help_heading = EVERY, short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// One JSON object a line on standard output
-    #[arg(long, global = true)]
+    #[arg(help_heading = EVERY, long, global = true)]
     pub json: bool,
     /// Colours [default: auto; NO_COLOR is honoured]
-    #[arg(long, global = true, value_enum, value_name = "WHEN", hide_default_value = true, default_value_t = Color::Auto)]
+    #[arg(help_heading = EVERY, long, global = true, value_enum, value_name = "WHEN", hide_default_value = true, default_value_t = Color::Auto)]
     pub color: Color,
     /// No progress bars
-    #[arg(long, global = true)]
+    #[arg(help_heading = EVERY, long, global = true)]
     pub no_progress: bool,
 }
 
@@ -105,19 +112,18 @@ pub enum Command {
 
 /// Options of an account given as a URL.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "For accounts given as a URL, such as pop3s://me@pop.example.org")]
 pub struct AdHoc {
     /// The Maildir [required with a URL; overrides `maildir`]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(help_heading = URL, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub into: Option<PathBuf>,
     /// A command whose first line of output is the password
-    #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
+    #[arg(help_heading = URL, long, value_name = "CMD", value_hint = ValueHint::CommandString)]
     pub password_command: Option<String>,
     /// Certificates (PEM) to trust besides the system's
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = URL, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub ca_file: Option<PathBuf>,
     /// Accept just the certificate with this SHA-256 (sha256:HEX)
-    #[arg(long, value_name = "FP", value_parser = fingerprint)]
+    #[arg(help_heading = URL, long, value_name = "FP", value_parser = fingerprint)]
     pub tls_fingerprint: Option<Fingerprint>,
 }
 
@@ -280,148 +286,6 @@ pub struct RestoreArgs {
     pub folders: Vec<String>,
 }
 
-/// `setup`: every question has its option.
-#[derive(Clone, Debug, Default, Args)]
-pub struct SetupArgs {
-    /// The mail address
-    #[arg(value_name = "EMAIL", value_hint = ValueHint::EmailAddress)]
-    pub email: Option<String>,
-    /// The server.
-    #[command(flatten)]
-    pub server: SetupServer,
-    /// The password.
-    #[command(flatten)]
-    pub secret: SetupSecret,
-    /// What to do with the mail.
-    #[command(flatten)]
-    pub profile: SetupProfile,
-    /// Take every default and write without asking
-    #[arg(short, long)]
-    pub yes: bool,
-    /// Do not look on the network for the server's settings
-    #[arg(long)]
-    pub offline: bool,
-}
-
-/// Where the server is.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "The server")]
-pub struct SetupServer {
-    /// A provider known to mailferry, such as fastmail
-    #[arg(long, value_name = "NAME")]
-    pub provider: Option<String>,
-    /// imap or pop3
-    #[arg(long, value_enum, value_name = "PROTOCOL")]
-    pub protocol: Option<Protocol>,
-    /// The server's name
-    #[arg(long, value_name = "HOST", value_hint = ValueHint::Hostname)]
-    pub host: Option<String>,
-    /// The server's port
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: Option<u16>,
-    /// When TLS begins
-    #[arg(long, value_enum, value_name = "TLS")]
-    pub tls: Option<Tls>,
-    /// Certificates (PEM) to trust besides the system's
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub ca_file: Option<PathBuf>,
-    /// Accept just the certificate with this SHA-256 (sha256:HEX)
-    #[arg(long, value_name = "FP", value_parser = fingerprint)]
-    pub tls_fingerprint: Option<Fingerprint>,
-}
-
-/// How to log in.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "The login")]
-pub struct SetupSecret {
-    /// The user name [default: the address, or what the provider wants]
-    #[arg(long, value_name = "USER")]
-    pub user: Option<String>,
-    /// The mechanism, such as plain or scram-sha-256 [default: auto]
-    #[arg(long, value_name = "AUTH")]
-    pub auth: Option<String>,
-    /// A command whose first line of output is the password
-    #[arg(long, value_name = "CMD", group = "source", value_hint = ValueHint::CommandString)]
-    pub password_command: Option<String>,
-    /// A file whose first line is the password; made with mode 0600 if the password was asked for
-    #[arg(long, value_name = "FILE", group = "source", value_hint = ValueHint::FilePath)]
-    pub password_file: Option<PathBuf>,
-    /// An environment variable that holds the password
-    #[arg(long, value_name = "NAME", group = "source")]
-    pub password_env: Option<String>,
-    /// The service name of the keyring's entry
-    #[arg(long, value_name = "SERVICE", group = "source")]
-    pub password_keyring: Option<String>,
-    /// The id of your OAuth 2.0 application: sign in with it instead of a password
-    #[arg(long, value_name = "ID", group = "source")]
-    pub client_id: Option<String>,
-    /// A command whose first line of output is an OAuth 2.0 access token
-    #[arg(long, value_name = "CMD", group = "source", value_hint = ValueHint::CommandString)]
-    pub token_command: Option<String>,
-}
-
-/// What becomes of the mail.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "The profile")]
-pub struct SetupProfile {
-    /// The account's name in the config file
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
-    /// The Maildir [default: ~/Mail/{account}]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub maildir: Option<String>,
-    /// The layout of the Maildir
-    #[arg(long, value_enum, value_name = "LAYOUT")]
-    pub layout: Option<Layout>,
-    /// IMAP: sync both ways, mirror the server, or archive
-    #[arg(long, value_enum, value_name = "MODE")]
-    pub mode: Option<Mode>,
-    /// POP3: what stays on the server.
-    #[command(flatten)]
-    pub keep: KeepArgs,
-}
-
-/// `--protocol`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Protocol {
-    /// IMAP, both ways
-    Imap,
-    /// POP3, one way
-    Pop3,
-}
-
-/// `--tls`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Tls {
-    /// With the first byte
-    Implicit,
-    /// By STARTTLS or STLS
-    Starttls,
-    /// Never: password and mail can be read on the way
-    None,
-}
-
-/// `--layout`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Layout {
-    /// ROOT/INBOX, ROOT/Lists/rust
-    Nested,
-    /// INBOX is ROOT, others ROOT/.Lists.rust
-    #[value(name = "maildir++")]
-    MaildirPlusPlus,
-}
-
-/// `--mode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Mode {
-    /// Both sides become equal
-    Sync,
-    /// The Maildir becomes what the server is
-    Mirror,
-    /// Everything is pulled, nothing is ever deleted here
-    Archive,
-}
-
 /// `auth`.
 #[derive(Debug, Args)]
 pub struct AuthArgs {
@@ -504,91 +368,4 @@ pub fn short_help() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    fn parse(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(line.split(' '))
-    }
-
-    fn exit(line: &str) -> i32 {
-        parse(line).err().map_or(0, |error| error.exit_code())
-    }
-
-    #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
-        assert!(short_help().contains("mailferry setup"));
-    }
-
-    #[test]
-    fn global_options_stand_anywhere() {
-        for line in ["mailferry -q --json run a", "mailferry run a -q --json", "mailferry run -q a --json"] {
-            let cli = parse(line).unwrap();
-            assert!(cli.global.quiet && cli.global.json, "{line}");
-        }
-        assert_eq!(parse("mailferry -v run -v").unwrap().global.verbose, 1);
-        assert_eq!(parse("mailferry run -vv").unwrap().global.verbose, 2);
-        assert!(parse("mailferry").unwrap().command.is_none());
-        assert_eq!(parse("mailferry --color never status").unwrap().global.color, Color::Never);
-    }
-
-    #[test]
-    fn each_command_takes_what_is_promised() {
-        for line in [
-            "mailferry run a b -n --folder INBOX --folder Work --full --wait",
-            "mailferry sync a --direction pull --allow-mass-delete --limit 5 --max-size 25M -n --full --wait",
-            "mailferry fetch pop3s://me@h --into /m --delete-after 30d --all --limit 1 --password-command cmd",
-            "mailferry fetch a --keep --ca-file f",
-            "mailferry watch a --into /m",
-            "mailferry check a",
-            "mailferry status",
-            "mailferry folders a",
-            "mailferry verify a --deep",
-            "mailferry restore a --to b -n --folder x",
-            "mailferry setup me@h --name a --provider p --protocol imap --host h --port 1 --tls none --user u --auth plain --password-command c --maildir m --mode sync --keep --yes",
-            "mailferry setup me@h --protocol pop3 --delete",
-            "mailferry auth a --device",
-            "mailferry import mbsync f --state --with-passwords -n",
-            "mailferry import offlineimap",
-            "mailferry completions bash",
-            "mailferry man sync",
-        ] {
-            assert_eq!(exit(line), 0, "{line}: {}", parse(line).unwrap_err());
-        }
-    }
-
-    #[test]
-    fn wrong_usage_is_2() {
-        for line in [
-            "mailferry frobnicate",
-            "mailferry run --allow-mass-delete",
-            "mailferry run --limit 1",
-            "mailferry run --direction pull",
-            "mailferry sync --delete",
-            "mailferry sync --all",
-            "mailferry fetch --direction pull",
-            "mailferry fetch --allow-mass-delete",
-            "mailferry fetch --keep --delete",
-            "mailferry fetch --delete --delete-after 1d",
-            "mailferry fetch --delete-after 30",
-            "mailferry fetch --limit 0",
-            "mailferry fetch --limit -1",
-            "mailferry fetch --max-size 0",
-            "mailferry check -n",
-            "mailferry verify --folder x",
-            "mailferry folders",
-            "mailferry folders a b",
-            "mailferry restore",
-            "mailferry sync --direction sideways",
-            "mailferry check --tls-fingerprint sha1:00",
-            "mailferry setup --port 0",
-            "mailferry setup --password-command a --password-file b",
-            "mailferry import pine",
-            "mailferry completions tcsh",
-        ] {
-            assert_eq!(exit(line), 2, "{line}");
-        }
-    }
-}
+mod tests;

@@ -41,7 +41,8 @@ fn between((a, a_root): (&Account, &Path), (b, b_root): (&Account, &Path)) -> Op
 }
 
 /// The path with the symbolic links of what exists of it resolved.
-fn real(path: &Path) -> PathBuf {
+#[must_use]
+pub fn real(path: &Path) -> PathBuf {
     for ancestor in path.ancestors() {
         if let Ok(found) = ancestor.canonicalize() {
             return match path.strip_prefix(ancestor) {

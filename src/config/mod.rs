@@ -10,6 +10,7 @@ pub mod check;
 pub mod complaint;
 pub mod conflicts;
 pub mod file;
+mod key_table;
 pub mod keys;
 pub mod measure;
 pub mod overrides;
@@ -82,6 +83,8 @@ pub fn parse(text: &str, path: &Path, world: &check::World) -> Result<Config, Ve
     let (accounts, more) = check::check(&profile, world);
     complaints.extend(more);
     complaints.sort_by_key(|c| c.line);
+    // What is wrong in the defaults is wrong for every account that takes it: once is enough.
+    complaints.dedup_by(|a, b| a.line == b.line && a.message == b.message);
     for complaint in &mut complaints {
         complaint.file = Some(path.to_owned());
     }
@@ -145,7 +148,9 @@ pub fn accounts(
     if !plain.is_empty() || names.is_empty() {
         let plain: Vec<&str> = plain.into_iter().map(String::as_str).collect();
         let config = load(given, env)?;
-        chosen = select(&config.accounts, &plain, job)?;
+        let located = |complaint| Complaint { file: Some(config.path.clone()), ..complaint };
+        let selected = select(&config.accounts, &plain, job);
+        chosen = selected.map_err(|all| all.into_iter().map(located).collect::<Vec<_>>())?;
     }
     chosen.extend(ad_hoc);
     for account in &mut chosen {

@@ -201,6 +201,14 @@ fn all_complaints_at_once_in_order() {
 }
 
 #[test]
+fn a_wrong_default_is_told_once() {
+    let texts = bad(
+        "[defaults]\nmaildir='${NOPE}/{account}'\nprotocol='imap'\nhost='h'\nuser='u'\n[accounts.a]\n[accounts.b]\n",
+    );
+    assert_eq!(texts, ["config.toml:2: `maildir` in [defaults] uses ${NOPE}, which is not set"]);
+}
+
+#[test]
 fn wrong_names_and_paths() {
     assert!(bad("[accounts.'a/b']\nprovider='gmail'\nuser='u'\n")[0].contains("holds a `/`"));
     assert!(bad("[accounts.'-n']\nprovider='gmail'\nuser='u'\n")[0].contains("command line"));

@@ -96,9 +96,13 @@ pub fn read(section: &Section, table: &'static [Key], complaints: &mut Vec<Compl
 
 fn unknown(entry: &Entry, section: &Section, table: &'static [Key]) -> Complaint {
     let names: Vec<&str> = table.iter().map(|key| key.name).collect();
-    let tail = match keys::nearest(&entry.key, &names).or_else(|| familiar(&entry.key)) {
+    let within = || names.iter().copied().filter(|name| entry.key.contains(name)).max_by_key(|name| name.len());
+    let tail = match keys::nearest(&entry.key, &names).or_else(|| familiar(&entry.key)).or_else(within) {
         Some(near) => format!("; did you mean `{near}`?"),
-        None => "; `man mailferry.toml` lists the keys".to_owned(),
+        None => {
+            let closest = keys::closest(&entry.key, &names).unwrap_or_default();
+            format!("; `man mailferry.toml` lists the keys, `{closest}` is the nearest")
+        }
     };
     let message = format!("unknown key `{}` in [{}]{tail}", entry.key, section.title);
     Complaint::config(message).at(entry.line).key(entry.key.clone())
@@ -306,6 +310,7 @@ mod tests {
     fn wrong_values() {
         assert!(complaint("folder_s = ['a']").contains("in [accounts.work]; did you mean `folders`?"));
         assert!(complaint("username = 'a'").contains("did you mean `user`?"));
+        assert!(complaint("folder_pattern = 'a'").contains("did you mean `folder`?"));
         assert!(complaint("frobnicate = 1").contains("man mailferry.toml"));
         assert!(complaint("port = '993'").contains("must be a number, not a string; for example port = 993"));
         assert!(complaint("port = 0").contains("from 1 to 65535"));

@@ -138,19 +138,17 @@ impl Session {
     /// A refusal; of a large set a part may have been carried out. A failing connection.
     pub fn finish_copy(&mut self, pending: Pending<CopyAsk>) -> Result<Copied, Error> {
         let mut copied = Copied::default();
-        let (set, name) = (pending.ask.set.clone(), pending.ask.name);
-        let each = pending.each_tag();
+        let set = &pending.ask.set;
+        let ends = self.finish_each(&pending, None, &mut |response, _| {
+            if let Response::Status { text, .. } = response {
+                copied.take(text.arguments_of("COPYUID"), set);
+            }
+            Ok(true)
+        })?;
         let mut result = Ok(());
-        for part in each {
-            let completion = self.finish(&part, name, None, &mut |response, _| {
-                if let Response::Status { text, .. } = response {
-                    copied.take(text.arguments_of("COPYUID"), &set);
-                }
-                Ok(true)
-            });
-            match completion {
-                Ok(completion) => copied.take(completion.arguments_of("COPYUID"), &set),
-                Err(error) if error.is_fatal() => return Err(error),
+        for end in ends {
+            match end.ok(pending.ask.name) {
+                Ok(end) => copied.take(end.arguments_of("COPYUID"), set),
                 Err(error) => result = result.and(Err(error)),
             }
         }

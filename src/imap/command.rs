@@ -210,7 +210,7 @@ mod tests {
         let evil = MailboxName::new(b"evil\"\r\na9 DELETE \"Archive");
         assert!(Command::new("SELECT").mailbox(&evil, Literals::Synchronising).is_err());
         let sent = Command::new("SELECT").mailbox(&evil, Literals::Plus).expect("a literal");
-        assert_eq!(text(&sent), "SELECT {26+}\r\nevil\"\r\na9 DELETE \"Archive");
+        assert_eq!(text(&sent), "SELECT {25+}\r\nevil\"\r\na9 DELETE \"Archive");
         assert!(Command::new("SELECT").mailbox(&MailboxName::new(b"a\0b"), Literals::Plus).is_err());
     }
 

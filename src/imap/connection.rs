@@ -1,24 +1,21 @@
 //! One connection: writes commands, attributes answers to them, keeps what the server tells of itself on the way.
 
-use std::collections::VecDeque;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use super::capability::Capabilities;
+use super::answers::{Answers, Kind};
 use super::code::Code;
 use super::command::Command;
-use super::data;
 use super::download::BodySink;
 use super::error::Error;
 use super::framing::{Frame, Source, UNTAGGED, read_frame};
-use super::parse::{Response, Status, StatusText, Values, response};
+use super::parse::{Response, Status, StatusText, number, response};
+use super::told::Told;
 use crate::mail::text::clean_bytes;
 use crate::transport::Stream;
 
 /// The first letter of our tags; the `imap` crate's begin with `a`.
-const TAG: char = 'F';
-/// Alerts kept for the user.
-const ALERTS: usize = 5;
+const TAG: u8 = b'F';
 
 /// A command's end.
 #[derive(Clone, Debug)]
@@ -62,47 +59,17 @@ impl Completion {
 }
 
 /// What one response meant for whoever waits.
-pub enum Event {
+enum Event {
     /// Data, already dealt with.
     Data,
     /// `+ text`.
     Continue(Vec<u8>),
-    /// The end of the command with this tag.
-    Tagged(u32, Completion),
+    /// A command's end.
+    Tagged,
 }
 
 /// What looks at the untagged responses of a command. `Ok(true)`: this was what the command asked for.
 pub type OnData<'a> = dyn FnMut(&Response<'_>, Option<u64>) -> Result<bool, Error> + 'a;
-
-/// What a server told of itself and of the selected folder.
-#[derive(Debug, Default)]
-pub struct Told {
-    /// As last told.
-    pub capabilities: Capabilities,
-    /// Whether `capabilities` came since this was last cleared.
-    pub capabilities_fresh: bool,
-    /// ENABLED CONDSTORE was seen.
-    pub condstore: bool,
-    /// ENABLED QRESYNC was seen.
-    pub qresync: bool,
-    /// EXISTS less EXPUNGEs.
-    pub exists: u32,
-    /// The first alerts, cleaned.
-    pub alerts: Vec<String>,
-    /// The greeting's text, cleaned.
-    pub greeting: String,
-    /// The name in the server's ID, cleaned.
-    pub id: Option<String>,
-}
-
-/// A command that was sent and not answered. Positions count the bytes of input.
-struct Sent {
-    tag: u32,
-    /// What had arrived when it was begun: nothing before can answer it.
-    begun: u64,
-    /// What had arrived when it was complete: no OK before can answer it.
-    complete: u64,
-}
 
 /// One connection.
 pub struct Connection {
@@ -111,7 +78,7 @@ pub struct Connection {
     consumed: u64,
     budget: u64,
     next_tag: u32,
-    outstanding: VecDeque<Sent>,
+    answers: Answers,
     patience: Duration,
     /// Whether the login is done: until then the deadline that connecting set holds for everything.
     ready: bool,
@@ -138,8 +105,8 @@ impl Source for Input<'_> {
     }
 
     fn consume_body(&mut self, n: usize) {
-        self.stream.consume_body(n);
-        *self.consumed = self.consumed.saturating_add(u64::try_from(n).unwrap_or(u64::MAX));
+        // The trace finds literals by itself.
+        self.consume(n);
         self.stream.set_deadline(Instant::now().checked_add(self.patience));
     }
 }
@@ -178,7 +145,7 @@ impl Connection {
             consumed: 0,
             budget: UNTAGGED,
             next_tag: 1,
-            outstanding: VecDeque::new(),
+            answers: Answers::default(),
             patience: timeout.saturating_mul(15).max(Duration::from_secs(30)),
             ready: false,
             dead: false,
@@ -197,10 +164,10 @@ impl Connection {
         self.dead
     }
 
-    /// Whether no command waits for its answer.
+    /// The commands under way.
     #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.outstanding.is_empty()
+    pub fn answers(&self) -> &Answers {
+        &self.answers
     }
 
     /// Marks the connection as unusable after a fatal error.
@@ -219,7 +186,7 @@ impl Connection {
     /// A tag's text.
     #[must_use]
     pub fn tag_text(tag: u32) -> String {
-        format!("{TAG}{tag}")
+        format!("{}{tag}", char::from(TAG))
     }
 
     /// Writes a whole command, without waiting; gives its tag.
@@ -227,7 +194,15 @@ impl Connection {
     /// # Errors
     /// When the connection fails or has failed.
     pub fn send(&mut self, command: &Command) -> Result<u32, Error> {
-        let tag = self.begin(command.as_bytes(), None)?;
+        self.send_as(command, Kind::Plain)
+    }
+
+    /// As [`Connection::send`], for a command of any kind.
+    ///
+    /// # Errors
+    /// As [`Connection::send`].
+    pub fn send_as(&mut self, command: &Command, kind: Kind) -> Result<u32, Error> {
+        let tag = self.begin_as(command.as_bytes(), None, kind)?;
         self.end(tag)?;
         Ok(tag)
     }
@@ -237,15 +212,20 @@ impl Connection {
     /// # Errors
     /// As [`Connection::send`].
     pub fn begin(&mut self, bytes: &[u8], shown: Option<&str>) -> Result<u32, Error> {
+        self.begin_as(bytes, shown, Kind::Plain)
+    }
+
+    fn begin_as(&mut self, bytes: &[u8], shown: Option<&str>, kind: Kind) -> Result<u32, Error> {
         if self.dead {
             return Err(Error::Skipped("the session has ended"));
         }
         let tag = self.next_tag;
         self.next_tag = self.next_tag.checked_add(1).ok_or_else(|| Error::Protocol("too many commands".to_owned()))?;
-        if self.outstanding.is_empty() {
+        if self.answers.is_settled() {
             self.payload();
         }
-        self.outstanding.push_back(Sent { tag, begun: self.arrived(), complete: u64::MAX });
+        let arrived = self.arrived();
+        self.answers.begin(tag, kind, arrived);
         let lead = format!("{} ", Self::tag_text(tag));
         let written = self.stream.write(lead.as_bytes()).and_then(|()| match shown {
             Some(shown) => self.stream.write_secret(bytes, shown),
@@ -298,7 +278,7 @@ impl Connection {
                     return self.check(Err(Error::Source(changed)));
                 }
                 (read, _) => {
-                    let written = self.stream.write_body(buffer.get(..read).unwrap_or_default());
+                    let written = self.stream.write(buffer.get(..read).unwrap_or_default());
                     self.check(written.map_err(Error::from))?;
                     left = left.saturating_sub(u64::try_from(read).unwrap_or(u64::MAX));
                     self.payload();
@@ -313,9 +293,7 @@ impl Connection {
     /// As [`Connection::send`].
     pub fn end(&mut self, tag: u32) -> Result<(), Error> {
         let arrived = self.arrived();
-        if let Some(sent) = self.outstanding.iter_mut().rev().find(|sent| sent.tag == tag) {
-            sent.complete = arrived;
-        }
+        self.answers.complete(tag, arrived);
         self.write(b"\r\n")
     }
 
@@ -359,37 +337,49 @@ impl Connection {
         Ok(frame.bytes)
     }
 
-    /// Reads one response for the command `wanted`: data goes to `on` and bodies to `body` only while that command
-    /// is the one that the server is answering.
+    /// Reads one response while the commands `first` to `last` are waited for (0 to 0: none is). Data goes to `on`, and
+    /// bodies to `body`, if it can be theirs; what can be others' is kept for them.
     ///
     /// # Errors
     /// When the connection fails, the server says BYE or answers what was not asked, and what `on` gives.
-    pub fn advance(
+    fn advance(
         &mut self,
-        wanted: u32,
+        (first, last): (u32, u32),
         body: Option<&mut dyn BodySink>,
         on: &mut OnData<'_>,
     ) -> Result<Event, Error> {
-        let current = self.outstanding.front().map(|sent| sent.tag);
-        if current.is_none_or(|tag| tag > wanted) || self.dead {
-            return Err(Error::Skipped("no answer is to be expected any more"));
+        if self.dead {
+            return Err(Error::Skipped("the session has ended"));
         }
-        let ours = current == Some(wanted);
-        let (frame, position) = if ours { self.receive(body)? } else { self.receive(Some(&mut Discard))? };
-        let result = self.digest(&frame, position, ours, on);
+        let turn = self.answers.is_turn_of(last);
+        let (frame, position) = if turn { self.receive(body)? } else { self.receive(Some(&mut Discard))? };
+        let result = self.digest(&frame, position, (first, last), &mut |response, streamed| {
+            if turn { on(response, streamed) } else { Ok(false) }
+        });
         self.frame = frame;
         self.check(result)
     }
 
-    fn digest(&mut self, frame: &Frame, position: u64, ours: bool, on: &mut OnData<'_>) -> Result<Event, Error> {
+    fn digest(
+        &mut self,
+        frame: &Frame,
+        position: u64,
+        (first, last): (u32, u32),
+        on: &mut OnData<'_>,
+    ) -> Result<Event, Error> {
         let response = response(&frame.bytes);
         self.told.note(&response)?;
         match response {
             Response::Tagged { tag, status, text } => self.tagged(tag, status, &text, position),
             Response::Continue(text) => Ok(Event::Continue(text.to_vec())),
             Response::Status { .. } | Response::Message { .. } | Response::Data { .. } => {
-                if ours && on(&response, frame.streamed)? {
+                if on(&response, frame.streamed)? {
                     self.payload();
+                }
+                // EXISTS and its like are nobody's answer.
+                let lasting = !matches!(response, Response::Message { .. }) || response.is_fetch();
+                if lasting && frame.streamed.is_none() {
+                    self.answers.hold(first, last, &frame.bytes);
                 }
                 Ok(Event::Data)
             }
@@ -404,152 +394,110 @@ impl Connection {
         text: &StatusText<'_>,
         position: u64,
     ) -> Result<Event, Error> {
-        let sent = self.outstanding.pop_front().filter(|sent| Self::tag_text(sent.tag).as_bytes() == tag);
-        let Some(sent) = sent else { return Err(Error::protocol("an answer to nothing that was asked", tag)) };
+        let ours = tag.strip_prefix(&[TAG]).filter(|digits| !digits.starts_with(b"0")).and_then(number::<u32>);
+        let Some(ours) = ours else { return Err(Error::protocol("an answer to nothing that was asked", tag)) };
         let Some(status) = status else { return Err(Error::protocol("an answer without a result", text.text)) };
         if status == Status::Bye || status == Status::PreAuth {
             return Err(Error::Bye { code: None, text: clean_bytes(text.text) });
         }
-        if position < sent.begun || (status == Status::Ok && position < sent.complete) {
-            return Err(Error::protocol("an answer that came before its command", tag));
-        }
+        self.answers.tagged(ours, Completion::new(status, text), position)?;
         self.budget = UNTAGGED;
         self.payload();
-        Ok(Event::Tagged(sent.tag, Completion::new(status, text)))
+        Ok(Event::Tagged)
     }
 
-    /// Reads up to the end of the command `tag`, passing over the ends of earlier ones.
+    /// Reads up to the ends of the commands with the tags `first` to `last`, which are one request.
     ///
     /// # Errors
-    /// As [`Connection::advance`]; a `+` is an error, too.
+    /// When the connection fails, the server breaks the protocol, and what `on` gives.
+    pub fn complete_all(
+        &mut self,
+        (first, last): (u32, u32),
+        mut body: Option<&mut dyn BodySink>,
+        on: &mut OnData<'_>,
+    ) -> Result<Vec<Completion>, Error> {
+        for response in self.answers.held(last) {
+            if let Err(error) = on(&response, None) {
+                self.dead = true;
+                return Err(error);
+            }
+        }
+        while (first..=last).any(|tag| self.answers.is_under_way(tag)) {
+            if let Event::Continue(text) = self.advance((first, last), lend(&mut body), on)? {
+                let error = Error::protocol("it asks for more of a command that was complete", &text);
+                return self.check(Err(error));
+            }
+        }
+        let ends: Option<Vec<Completion>> = (first..=last).map(|tag| self.answers.take(tag)).collect();
+        self.answers.tidy(last);
+        ends.ok_or(Error::Skipped("no answer is to be expected any more"))
+    }
+
+    /// Reads up to the end of one command.
+    ///
+    /// # Errors
+    /// As [`Connection::complete_all`].
     pub fn complete(
         &mut self,
         tag: u32,
-        mut body: Option<&mut dyn BodySink>,
+        body: Option<&mut dyn BodySink>,
         on: &mut OnData<'_>,
     ) -> Result<Completion, Error> {
-        loop {
-            match self.advance(tag, lend(&mut body), on)? {
-                Event::Tagged(done, completion) if done == tag => return Ok(completion),
-                Event::Tagged(..) | Event::Data => {}
+        let end = self.complete_all((tag, tag), body, on)?.pop();
+        end.ok_or(Error::Skipped("no answer is to be expected any more"))
+    }
+
+    /// As [`Connection::complete_all`], for commands whose data must not be looked at.
+    ///
+    /// # Errors
+    /// As [`Connection::complete_all`].
+    pub fn complete_unseen(&mut self, tags: (u32, u32)) -> Result<Vec<Completion>, Error> {
+        self.complete_all(tags, Some(&mut Discard), &mut |_, _| Ok(false))
+    }
+
+    /// Reads up to the server's `+` for the command `tag`, which was begun last, or to the command's end: then `None`,
+    /// and [`Connection::complete`] gives it.
+    ///
+    /// # Errors
+    /// As [`Connection::complete_all`].
+    pub fn continuation(&mut self, tag: u32, on: &mut OnData<'_>) -> Result<Option<Vec<u8>>, Error> {
+        while self.answers.is_under_way(tag) {
+            match self.advance((tag, tag), None, on)? {
+                Event::Continue(text) if self.answers.is_open(tag) => return Ok(Some(text)),
                 Event::Continue(text) => {
                     let error = Error::protocol("it asks for more of a command that was complete", &text);
                     return self.check(Err(error));
                 }
+                Event::Data | Event::Tagged => {}
             }
         }
+        Ok(None)
     }
 
-    /// As [`Connection::complete`], for a command whose data must not be looked at.
+    /// Reads one response for the command `tag`, as in IDLE, where data comes for as long as one waits: `false` when
+    /// that was the command's end.
     ///
     /// # Errors
-    /// As [`Connection::advance`].
-    pub fn complete_unseen(&mut self, tag: u32) -> Result<Completion, Error> {
-        self.complete(tag, Some(&mut Discard), &mut |_, _| Ok(false))
+    /// As [`Connection::complete_all`].
+    pub fn listen(&mut self, tag: u32, on: &mut OnData<'_>) -> Result<bool, Error> {
+        self.advance((tag, tag), None, on)?;
+        Ok(self.answers.is_under_way(tag))
     }
 
-    /// Reads up to the server's `+` for the command `tag`, or to the command's end if it refuses.
+    /// Reads until nothing is under way, and keeps all that came for those who will ask.
     ///
     /// # Errors
-    /// As [`Connection::advance`].
-    pub fn continuation(
-        &mut self,
-        tag: u32,
-        earlier: &mut dyn FnMut(u32, Completion),
-    ) -> Result<Result<Vec<u8>, Completion>, Error> {
-        loop {
-            let ours = self.outstanding.front().map(|sent| sent.tag) == Some(tag);
-            match self.advance(tag, None, &mut |_, _| Ok(false))? {
-                Event::Tagged(done, completion) if done == tag => return Ok(Err(completion)),
-                Event::Tagged(done, completion) => earlier(done, completion),
-                Event::Continue(text) if ours => return Ok(Ok(text)),
-                Event::Continue(text) => {
-                    let error = Error::protocol("it asks for more of a command that was complete", &text);
-                    return self.check(Err(error));
-                }
-                Event::Data => {}
-            }
+    /// As [`Connection::complete_all`]; while messages are to come, which cannot be kept.
+    pub fn settle(&mut self) -> Result<(), Error> {
+        if self.answers.awaits_bodies() {
+            return Err(Error::Skipped("messages that were asked for must be taken first"));
         }
-    }
-
-    /// Reads the ends of all commands that nobody waits for.
-    ///
-    /// # Errors
-    /// As [`Connection::advance`].
-    pub fn drain(&mut self) -> Result<(), Error> {
-        while let Some(tag) = self.outstanding.back().map(|sent| sent.tag) {
-            self.complete(tag, Some(&mut Discard), &mut |_, _| Ok(false))?;
+        while !self.answers.is_settled() {
+            if let Event::Continue(text) = self.advance((0, 0), None, &mut |_, _| Ok(false))? {
+                let error = Error::protocol("it asks for more of a command that was complete", &text);
+                return self.check(Err(error));
+            }
         }
         Ok(())
-    }
-}
-
-impl Told {
-    /// Keeps what a response tells whoever it was for.
-    ///
-    /// # Errors
-    /// BYE.
-    pub fn note(&mut self, response: &Response<'_>) -> Result<(), Error> {
-        match response {
-            Response::Status { status, text } => {
-                if *status == Status::Bye {
-                    let code = (!text.code.is_empty()).then(|| Code::of_name(text.code));
-                    return Err(Error::Bye { code, text: clean_bytes(text.text) });
-                }
-                self.note_code(text);
-            }
-            Response::Tagged { text, .. } => self.note_code(text),
-            Response::Message { number: Some(number), word, .. } => {
-                if word.eq_ignore_ascii_case(b"EXISTS") {
-                    self.exists = *number;
-                } else if word.eq_ignore_ascii_case(b"EXPUNGE") {
-                    self.exists = self.exists.saturating_sub(1);
-                }
-            }
-            Response::Data { word, rest } => self.note_data(word, rest),
-            Response::Message { number: None, .. } | Response::Continue(_) | Response::Nothing => {}
-        }
-        Ok(())
-    }
-
-    fn note_code(&mut self, text: &StatusText<'_>) {
-        if let Some(list) = text.arguments_of("CAPABILITY") {
-            self.set_capabilities(list);
-        } else if text.is("ALERT") && self.alerts.len() < ALERTS {
-            self.alerts.push(clean_bytes(text.text));
-        } else if text.is("CLOSED") {
-            self.exists = 0;
-        }
-    }
-
-    fn note_data(&mut self, word: &[u8], rest: &[u8]) {
-        if word.eq_ignore_ascii_case(b"CAPABILITY") {
-            self.set_capabilities(rest);
-        } else if word.eq_ignore_ascii_case(b"ENABLED") {
-            for name in rest.split(|&c| c == b' ') {
-                self.qresync |= name.eq_ignore_ascii_case(b"QRESYNC");
-                self.condstore |= name.eq_ignore_ascii_case(b"CONDSTORE");
-            }
-            self.condstore |= self.qresync;
-        } else if word.eq_ignore_ascii_case(b"VANISHED") {
-            if let Some((false, set)) = data::vanished(rest) {
-                self.exists = self.exists.saturating_sub(u32::try_from(set.len()).unwrap_or(u32::MAX));
-            }
-        } else if word.eq_ignore_ascii_case(b"ID") {
-            let values: Vec<_> = Values::new(rest).flat_map(|list| list.items().take(60).collect::<Vec<_>>()).collect();
-            let is_name = |v: &super::parse::Value<'_>| v.bytes().is_some_and(|b| b.eq_ignore_ascii_case(b"name"));
-            let name = values.chunks(2).find(|pair| pair.first().is_some_and(is_name)).and_then(|pair| pair.get(1));
-            self.id = name.and_then(|v| v.bytes()).map(|b| clean_bytes(&b));
-        }
-    }
-
-    fn set_capabilities(&mut self, list: &[u8]) {
-        self.capabilities = Capabilities::parse(list);
-        self.capabilities_fresh = true;
-    }
-
-    /// Forgets all that came before TLS.
-    pub fn forget(&mut self) {
-        *self = Self::default();
     }
 }

@@ -35,10 +35,10 @@ pub trait BodySink {
     fn forget(&mut self) {}
 }
 
-/// Which bodies were asked for.
+/// A request for bodies that was sent.
 #[derive(Debug)]
 pub struct BodiesAsk {
-    set: UidSet,
+    _private: (),
 }
 
 /// Which headers were asked for.
@@ -53,6 +53,7 @@ enum Got {
     Inline(RemoteMessage, Vec<u8>),
     Missing(RemoteMessage),
     Stray,
+    Nothing,
 }
 
 /// Passes bodies through and holds back nothing but the ends, which need the response parsed.
@@ -69,28 +70,34 @@ impl Session {
         let items = ["UID", "FLAGS", "INTERNALDATE", "BODY.PEEK[]"];
         let commands: Vec<Command> =
             set.chunks(SET_BYTES).iter().map(|part| Command::new("UID FETCH").set(part).words(&items)).collect();
-        self.send(&commands, BodiesAsk { set: set.clone() })
+        let pending = self.send_for_bodies(&commands, BodiesAsk { _private: () })?;
+        self.bodies.push((pending.tag(), set.clone()));
+        Ok(pending)
     }
 
     /// Reads the messages asked for. One that is not mentioned at all is gone or cannot be given: compare with what the
-    /// sink got.
+    /// sink got. Messages of later requests that were sent already may come with these (servers answer pipelined
+    /// requests side by side): all requests under way need one sink.
     ///
     /// # Errors
     /// A refusal (what came before it is good), the sink's error, a failing connection.
     pub fn finish_bodies(&mut self, pending: Pending<BodiesAsk>, sink: &mut dyn BodySink) -> Result<(), Error> {
         let relay = std::cell::RefCell::new(Relay { sink });
         let mut through = Through(&relay);
-        let set = &pending.ask.set;
-        self.finish(&pending, "FETCH", Some(&mut through), &mut |response, streamed| {
+        let tag = pending.tag();
+        let asked = std::mem::take(&mut self.bodies);
+        let wanted = |uid: Uid| asked.iter().any(|(of, set)| *of >= tag && set.contains(uid));
+        let result = self.finish(&pending, "FETCH", Some(&mut through), &mut |response, streamed| {
             let Response::Message { rest, .. } = response else { return Ok(false) };
             if !response.is_fetch() {
                 return Ok(false);
             }
             let mut relay = relay.try_borrow_mut().map_err(|_| Error::Protocol("a body inside a body".to_owned()))?;
-            relay.settle(classify(rest, streamed, set)).map_err(Error::Sink)?;
+            relay.settle(classify(rest, streamed, &wanted)).map_err(Error::Sink)?;
             Ok(true)
-        })
-        .map(drop)
+        });
+        self.bodies = asked.into_iter().filter(|(of, _)| *of > tag).collect();
+        result.map(drop)
     }
 
     /// The header sections of messages, at most 1 MiB each.
@@ -144,19 +151,20 @@ impl Session {
     }
 }
 
-/// What a FETCH response with or without a body means for those who asked for `set`.
-fn classify(rest: &[u8], streamed: Option<u64>, set: &UidSet) -> Got {
+/// What a FETCH response with or without a body means for those who asked.
+fn classify(rest: &[u8], streamed: Option<u64>, wanted: &dyn Fn(Uid) -> bool) -> Got {
     let line = FetchLine::parse(rest);
     let body = line.body;
-    let ours = line.into_message().filter(|message| set.contains(message.uid));
+    let ours = line.into_message().filter(|message| wanted(message.uid));
     match (ours, streamed, body) {
         (Some(message), Some(_), _) => Got::Streamed(message),
         (Some(message), None, Some(value)) => match value.bytes() {
             Some(bytes) => Got::Inline(message, bytes.into_owned()),
             None => Got::Missing(message),
         },
+        (None, Some(_), _) => Got::Stray,
         // Without a body, and not even the word: flags that changed meanwhile, not an answer.
-        (Some(_), None, None) | (None, _, _) => Got::Stray,
+        (Some(_), None, None) | (None, None, _) => Got::Nothing,
     }
 }
 
@@ -177,6 +185,7 @@ impl Relay<'_> {
                 self.sink.forget();
                 Ok(())
             }
+            Got::Nothing => Ok(()),
         }
     }
 }

@@ -24,7 +24,7 @@ pub trait Source {
     fn fill(&mut self) -> Result<&[u8], Error>;
     /// Passes over the first `n` bytes of what `fill` gave.
     fn consume(&mut self, n: usize);
-    /// As `consume`, for bytes of a message: they are what was asked for, and no trace shows them.
+    /// As `consume`, for bytes of a literal: while they come the command makes progress.
     fn consume_body(&mut self, n: usize) {
         self.consume(n);
     }

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use super::command::{Command, MailboxName};
-use super::connection::{Connection, Event};
+use super::connection::Connection;
 use super::data;
 use super::error::Error;
 use super::parse::{Response, Values};
@@ -78,18 +78,12 @@ impl Session {
             return Err(Error::Unsupported("IDLE"));
         }
         let connection = self.live()?;
-        connection.drain()?;
+        connection.settle()?;
         let mut end = IdleEnd::default();
         let tag = connection.send(&Command::new("IDLE"))?;
-        loop {
-            match connection.advance(tag, None, &mut |response, _| Ok(end.take(response)))? {
-                Event::Continue(_) => break,
-                Event::Data => {}
-                Event::Tagged(_, completion) => {
-                    completion.ok("IDLE")?;
-                    return connection.check(Err(Error::Protocol("IDLE ended before it began".to_owned())));
-                }
-            }
+        if connection.continuation(tag, &mut |response, _| Ok(end.take(response)))?.is_none() {
+            connection.complete(tag, None, &mut |_, _| Ok(false))?.ok("IDLE")?;
+            return connection.check(Err(Error::Protocol("IDLE ended before it began".to_owned())));
         }
         let waited = wait(connection, tag, max, also, &mut end);
         waited?;
@@ -154,7 +148,7 @@ fn wait(
         let woken = connection.stream().wait_readable(left, also).map_err(Error::from);
         match connection.check(woken)? {
             Woken::Input => {
-                if let Event::Tagged(..) = connection.advance(tag, None, &mut |response, _| Ok(end.take(response)))? {
+                if !connection.listen(tag, &mut |response, _| Ok(end.take(response)))? {
                     return connection.check(Err(Error::Protocol("IDLE ended by itself".to_owned())));
                 }
             }

@@ -235,24 +235,18 @@ impl Session {
         let offered = self.capabilities().clone();
         let with_status = extended && ask.status && offered.list_status;
         let mut gather = Gather::new(self.utf8_names());
-        let mut first = Vec::new();
+        let mut commands = Vec::new();
         if offered.namespace {
-            first.push(Command::new("NAMESPACE"));
+            commands.push(Command::new("NAMESPACE"));
         }
         if ask.subscribed && !(extended && offered.list_extended) {
-            first.push(Command::new("LSUB \"\" \"*\""));
+            commands.push(Command::new("LSUB \"\" \"*\""));
         }
-        let side = if first.is_empty() { None } else { Some(self.send_free(&first, ())?) };
-        let list = self.list_command(ask, extended, with_status);
-        let list = self.send_free(&[list], ())?;
-        if let Some(side) = side {
-            // Only LIST itself decides: some servers fail at NAMESPACE.
-            match self.finish(&side, "NAMESPACE", None, &mut |response, _| gather.take(response)) {
-                Ok(_) | Err(Error::Refused { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.finish(&list, "LIST", None, &mut |response, _| gather.take(response))?;
+        commands.push(self.list_command(ask, extended, with_status));
+        let pending = self.send_free(&commands, ())?;
+        // Only the end of LIST itself, which is the last, decides: some servers fail at NAMESPACE.
+        let end = self.finish_each(&pending, None, &mut |response, _| gather.take(response))?.pop();
+        end.ok_or(Error::Skipped("nothing was listed"))?.ok("LIST")?;
         if ask.shared {
             self.list_foreign(&mut gather)?;
         }
@@ -359,38 +353,30 @@ impl Session {
         items: &[&'static str],
     ) -> Result<Vec<Result<Figures, Error>>, Error> {
         let literals = self.literals();
-        let mut sent = Vec::with_capacity(mailboxes.len());
-        for mailbox in mailboxes {
-            let command = Command::new("STATUS").mailbox(mailbox, literals).map(|mut command| {
-                for (i, item) in items.iter().enumerate() {
-                    command = if i == 0 { command.word("(").glue(item) } else { command.word(item) };
-                }
-                command.glue(")")
-            });
-            sent.push(match command {
-                Ok(command) => Ok(self.send_free(&[command], ())?),
-                Err(error) => Err(error),
-            });
+        let command = |mailbox: &MailboxName| -> Result<Command, Error> {
+            Ok(Command::new("STATUS").mailbox(mailbox, literals)?.words(items))
+        };
+        let commands: Vec<Result<Command, Error>> = mailboxes.iter().map(command).collect();
+        let sendable: Vec<Command> = commands.iter().filter_map(|c| c.as_ref().ok().cloned()).collect();
+        let mut told: HashMap<MailboxName, Figures> = HashMap::new();
+        let mut ends = Vec::new().into_iter();
+        if !sendable.is_empty() {
+            let pending = self.send_free(&sendable, ())?;
+            let all = self.finish_each(&pending, None, &mut |response, _| {
+                let Response::Data { word, rest } = response else { return Ok(false) };
+                let status = data::status(rest).filter(|_| word.eq_ignore_ascii_case(b"STATUS"));
+                let asked = status.filter(|(name, _)| told.len() < FOLDERS || told.contains_key(name));
+                let found = asked.is_some();
+                told.extend(asked);
+                Ok(found)
+            })?;
+            ends = all.into_iter();
         }
-        let mut out = Vec::with_capacity(sent.len());
-        for (pending, mailbox) in sent.into_iter().zip(mailboxes) {
-            let mut told = None;
-            let result = pending.and_then(|pending| {
-                self.finish(&pending, "STATUS", None, &mut |response, _| {
-                    let Response::Data { word, rest } = response else { return Ok(false) };
-                    let status = data::status(rest).filter(|_| word.eq_ignore_ascii_case(b"STATUS"));
-                    let ours = status.filter(|(name, _)| name == mailbox);
-                    let found = ours.is_some();
-                    told = ours.map(|(_, figures)| figures).or(told.take());
-                    Ok(found)
-                })
-            });
-            out.push(match result {
-                Ok(_) => told.ok_or(Error::Skipped("the server told no figures of the folder")),
-                Err(error) if error.is_fatal() => return Err(error),
-                Err(error) => Err(error),
-            });
-        }
-        Ok(out)
+        let result = |(command, mailbox): (Result<Command, Error>, &MailboxName)| {
+            command?;
+            ends.next().ok_or(Error::Skipped("nothing was asked for"))?.ok("STATUS")?;
+            told.get(mailbox).cloned().ok_or(Error::Skipped("the server told no figures of the folder"))
+        };
+        Ok(commands.into_iter().zip(mailboxes).map(result).collect())
     }
 }

@@ -161,6 +161,9 @@ fn authenticate(connection: &mut Connection, account: &Account, credentials: &Cr
         encrypted,
         have: Have { binding: binding.is_some(), oauth: credentials.oauth, no_secret: credentials.secret.is_none() },
     };
+    if let (Some(trace), Some(secret)) = (connection.stream().trace(), &credentials.secret) {
+        trace.hide(secret.expose());
+    }
     let mechanism = sasl::choose(account.login.mechanism, &offer)?;
     // What was told of capabilities before the login's answer does not count after it.
     connection.told.capabilities_fresh = false;
@@ -222,14 +225,12 @@ impl Attempt<'_> {
         let tag = connection.begin(&line, Some(&shown))?;
         connection.end(tag)?;
         loop {
-            let text = match connection.continuation(tag, &mut |_, _| {})? {
-                Ok(text) => text,
-                Err(outcome) => {
-                    if outcome.status == Status::Ok {
-                        exchange.done(None)?;
-                    }
-                    return Ok(with_reason(outcome, &exchange));
+            let Some(text) = connection.continuation(tag, &mut |_, _| Ok(false))? else {
+                let outcome = connection.complete(tag, None, &mut |_, _| Ok(false))?;
+                if outcome.status == Status::Ok {
+                    exchange.done(None)?;
                 }
+                return Ok(with_reason(outcome, &exchange));
             };
             let challenge =
                 sasl::decode(&text).ok_or_else(|| Error::protocol("a challenge that is no base64", &text))?;

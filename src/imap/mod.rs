@@ -4,6 +4,7 @@
 //! attributes answers to commands by tag; on top of it [`Session`] speaks in mailboxes, messages and sets.
 //! Commands may be pipelined: `send_*` only buffers, `finish_*` reads, in the order of sending.
 
+mod answers;
 mod capability;
 mod change;
 mod code;
@@ -21,6 +22,7 @@ mod parse;
 pub mod quirks;
 mod session;
 mod snapshot;
+mod told;
 mod upload;
 mod wire;
 

@@ -4,14 +4,16 @@
 //! through [`Wire`], which hands it one line at a time and nothing that it does not survive; after any error that is
 //! not a plain NO or BAD the connection is dropped.
 
+use super::answers::Kind;
 use super::capability::Capabilities;
 use super::command::{Command, Literals, MailboxName};
-use super::connection::{Completion, Connection, OnData, lend};
+use super::connection::{Completion, Connection, OnData};
 use super::download::BodySink;
 use super::error::Error;
 use super::login::{self, Login};
 use super::parse::Status;
 use super::wire::Wire;
+use crate::mail::UidSet;
 
 /// A command that was sent and whose answer is still to be read. `T` says which and keeps what was asked.
 #[must_use = "the answer is read by the finish function"]
@@ -25,11 +27,6 @@ pub struct Pending<T> {
 }
 
 impl<T> Pending<T> {
-    /// One request for each of its commands, for answers that belong to one command each.
-    pub(super) fn each_tag(&self) -> Vec<Pending<()>> {
-        (self.first..=self.last).map(|tag| Pending { first: tag, last: tag, folder: self.folder, ask: () }).collect()
-    }
-
     /// The tag of its (last) command.
     pub(super) fn tag(&self) -> u32 {
         self.last
@@ -44,6 +41,8 @@ pub struct Session {
     selection: u64,
     /// The last SELECT known to have succeeded.
     opened: u64,
+    /// The messages that are asked for: (tag, UIDs).
+    pub(super) bodies: Vec<(u32, UidSet)>,
 }
 
 impl std::fmt::Debug for Session {
@@ -64,7 +63,7 @@ impl Session {
 
     /// On a connection that has logged in.
     pub(super) fn over(connection: Connection) -> Self {
-        Self { connection: Some(Box::new(connection)), by_crate: None, selection: 0, opened: 0 }
+        Self { connection: Some(Box::new(connection)), by_crate: None, selection: 0, opened: 0, bodies: Vec::new() }
     }
 
     /// The connection, unless it failed.
@@ -137,10 +136,23 @@ impl Session {
 
     /// Buffers commands that need no folder as one request.
     pub(super) fn send_free<T>(&mut self, commands: &[Command], ask: T) -> Result<Pending<T>, Error> {
+        self.send_as(commands, ask, Kind::Plain)
+    }
+
+    /// Buffers requests for messages, which must find somebody to take them: nothing else may be under way then.
+    pub(super) fn send_for_bodies<T>(&mut self, commands: &[Command], ask: T) -> Result<Pending<T>, Error> {
+        if self.live()?.answers().has_plain() {
+            self.live()?.settle()?;
+        }
+        let folder = Some(self.selection);
+        Ok(Pending { folder, ..self.send_as(commands, ask, Kind::Bodies)? })
+    }
+
+    fn send_as<T>(&mut self, commands: &[Command], ask: T, kind: Kind) -> Result<Pending<T>, Error> {
         let connection = self.live()?;
         let (mut first, mut last) = (None, 0);
         for command in commands {
-            last = connection.send(command)?;
+            last = connection.send_as(command, kind)?;
             first.get_or_insert(last);
         }
         let first = first.ok_or(Error::Skipped("nothing to ask for"))?;
@@ -160,7 +172,7 @@ impl Session {
     pub(super) fn send_selection<T>(&mut self, command: Command, ask: T) -> Result<Pending<T>, Error> {
         self.selection += 1;
         let folder = Some(self.selection);
-        Ok(Pending { folder, ..self.send_free(&[command], ask)? })
+        Ok(Pending { folder, ..self.send_as(&[command], ask, Kind::Select)? })
     }
 
     /// Reads the answer to a SELECT.
@@ -179,24 +191,31 @@ impl Session {
         &mut self,
         pending: &Pending<T>,
         name: &'static str,
-        mut body: Option<&mut dyn BodySink>,
+        body: Option<&mut dyn BodySink>,
         on: &mut OnData<'_>,
     ) -> Result<Completion, Error> {
+        let mut result = Err(Error::Skipped("nothing was asked for"));
+        for end in self.finish_each(pending, body, on)? {
+            result = Ok(end.ok(name)?);
+        }
+        result
+    }
+
+    /// As [`Session::finish`], with the end of each of the request's commands.
+    pub(super) fn finish_each<T>(
+        &mut self,
+        pending: &Pending<T>,
+        body: Option<&mut dyn BodySink>,
+        on: &mut OnData<'_>,
+    ) -> Result<Vec<Completion>, Error> {
+        let tags = (pending.first, pending.last);
         let void = pending.folder.is_some_and(|folder| folder == 0 || folder != self.opened);
         let connection = self.live()?;
-        let mut result = None;
-        for tag in pending.first..=pending.last {
-            let completion =
-                if void { connection.complete_unseen(tag)? } else { connection.complete(tag, lend(&mut body), on)? };
-            let completion = completion.ok(name);
-            if !matches!(result, Some(Err(_))) {
-                result = Some(completion);
-            }
-        }
         if void {
+            connection.complete_unseen(tags)?;
             return Err(Error::Skipped("the folder could not be opened"));
         }
-        result.unwrap_or(Err(Error::Skipped("nothing was asked for")))
+        connection.complete_all(tags, body, on)
     }
 
     /// Sends one command and reads its answer.
@@ -287,7 +306,7 @@ impl Session {
         name: &'static str,
         call: impl FnOnce(&mut imap::Session<Wire>) -> imap::Result<()>,
     ) -> Result<(), Error> {
-        self.live()?.drain()?;
+        self.live()?.settle()?;
         let (mut session, wire) = match self.by_crate.take() {
             Some(pair) => pair,
             None => authenticated()?,
@@ -324,7 +343,7 @@ impl Session {
         if !self.capabilities().compress_deflate {
             return Ok(false);
         }
-        self.live()?.drain()?;
+        self.live()?.settle()?;
         match self.run(Command::new("COMPRESS DEFLATE"), "COMPRESS", &mut |_, _| Ok(false)) {
             Ok(_) => {
                 let connection = self.live()?;

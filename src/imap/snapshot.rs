@@ -90,7 +90,7 @@ impl Session {
     ) -> Result<Pending<SelectAsk>, Error> {
         if resync.is_some() && self.capabilities().qresync && !self.live()?.told.qresync {
             // Whether ENABLE worked must be known first: not every server that offers it answers it.
-            self.live()?.drain()?;
+            self.live()?.settle()?;
         }
         let qresync = self.live()?.told.qresync;
         let verb = match access {
@@ -180,7 +180,14 @@ impl Session {
             FetchSet::From(first) => vec![finish(start().number(u64::from(first.get())).glue(":*"))],
             FetchSet::All => vec![finish(start().word("1:*"))],
         };
-        let needed = items.and(Items::FLAGS | Items::DATE | Items::SIZE);
+        // MODSEQ may be missing in a folder that keeps none.
+        let mut needed = items.and(Items::FLAGS | Items::DATE | Items::SIZE | Items::MESSAGE_ID);
+        if base.iter().any(|word| matches!(*word, "EMAILID" | "X-GM-MSGID")) {
+            needed = needed | items.and(Items::EMAIL_ID);
+        }
+        if self.capabilities().gmail {
+            needed = needed | items.and(Items::LABELS);
+        }
         self.send(&commands, FetchAsk { set: set.clone(), needed })
     }
 
@@ -210,8 +217,9 @@ impl Session {
         words
     }
 
-    /// Reads the answer to a FETCH: each message with a UID that was asked for, with the flags, date and size asked for,
-    /// as it comes. What else the server tells meanwhile is left out.
+    /// Reads the answer to a FETCH: each message with a UID that was asked for and all items asked for (MODSEQ may be
+    /// missing), as it comes. What else the server tells meanwhile is left out. While several listings of one folder
+    /// are under way, a message may be told twice.
     ///
     /// # Errors
     /// A refusal, also of a part: what was passed on is then not complete.

@@ -6,7 +6,6 @@ use super::change::append_uid;
 use super::command::{Command, Literals, MailboxName};
 use super::connection::Completion;
 use super::error::Error;
-use super::parse::Status;
 use super::session::Session;
 use crate::mail::{Flags, Timestamp, Uid, UidValidity};
 
@@ -131,7 +130,7 @@ impl Session {
         let head = Command::new("APPEND").mailbox(to, literals)?;
         let limit = self.capabilities().appendlimit;
         let multi = self.capabilities().multiappend && how == AppendHow::Batched;
-        self.live()?.drain()?;
+        self.live()?.settle()?;
         let mut at = 0;
         while at < messages.len() {
             let batch = batch_end(messages, at, limit);
@@ -241,19 +240,14 @@ impl Sender<'_> {
 
     /// Waits for the server's `+`; `false`: it refused instead.
     fn consent(&mut self, tag: u32) -> Result<bool, Error> {
-        let outcome = &mut *self.outcome;
         let connection = self.session.live()?;
-        let answer = connection.continuation(tag, &mut |done, completion| outcome.settle(done, completion))?;
-        match answer {
-            Ok(_) => Ok(true),
-            Err(completion) if completion.status == Status::Ok => {
-                connection.check(Err(Error::Protocol("it stored a message before it had it".to_owned())))
-            }
-            Err(completion) => {
-                self.outcome.settle(tag, completion);
-                Ok(false)
-            }
+        if connection.continuation(tag, &mut |_, _| Ok(false))?.is_some() {
+            return Ok(true);
         }
+        // Refused: an OK to half a command would have ended the connection.
+        let completion = connection.complete(tag, None, &mut |_, _| Ok(false))?;
+        self.outcome.settle(tag, completion);
+        Ok(false)
     }
 
     /// Reads the answers that are still to come.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use super::handle::{self, FILE_MODE, Folder};
 use super::layout::FolderDir;
 use super::listing;
 use super::name::{FileName, Letters, Place, Sub};
+use crate::checkpoint;
 
 /// How many folders stay open between a change and its sync.
 const OPEN_FOLDERS: usize = 64;
@@ -64,6 +66,7 @@ impl Touched {
         self.gained.clear();
         self.lost.clear();
         self.open.clear();
+        checkpoint::hit("change.synced");
         Ok(())
     }
 
@@ -163,7 +166,14 @@ impl Touched {
         handle::fits(&goal.path, &wanted.name)?;
         let mut target = wanted.clone();
         for attempt in 1..=NAME_TRIES {
-            match self.rename(source, place, goal, &target) {
+            let renamed = match self.rename(source, place, goal, &target) {
+                Err(Errno::XDEV) => match self.copy_over(source, place, goal, &target) {
+                    Err(Error::Exists { .. }) => Err(Errno::EXIST),
+                    copied => return copied,
+                },
+                renamed => renamed,
+            };
+            match renamed {
                 Ok(()) => {
                     let stat =
                         rustix::fs::statat(goal.sub(target.sub), target.name.as_bytes(), AtFlags::SYMLINK_NOFOLLOW);
@@ -172,7 +182,6 @@ impl Touched {
                     return Ok(Some(Moved { place: target, inode }));
                 }
                 Err(Errno::NOENT) => return Ok(None),
-                Err(Errno::XDEV) => return self.copy_over(source, place, goal, target),
                 Err(Errno::EXIST) => {
                     let name = counted_name(&wanted.name, attempt);
                     let unusable = || Error::Exists { path: goal.path_of(&wanted) };
@@ -193,16 +202,36 @@ impl Touched {
         if source.path != goal.path || from.sub != to.sub {
             self.loses(source, from.sub);
         }
+        checkpoint::hit("change.renamed");
         Ok(())
     }
 
+    /// Gives a message another unique part: for the second of two files that share one. Its letters stay.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] when it is not there under that very name, [`Error::Exists`] when the new name is taken,
+    /// [`Error::FileName`] when no message can have it.
+    pub fn set_unique(&mut self, dir: &FolderDir, place: &Place, unique: &[u8]) -> Result<Place, Error> {
+        let folder = self.folder(dir)?;
+        let name = place.name.with_unique(unique).ok_or_else(|| Error::FileName {
+            path: folder.path.clone(),
+            name: String::from_utf8_lossy(unique).into_owned(),
+        })?;
+        handle::fits(&folder.path, &name)?;
+        let target = Place { sub: place.sub, name };
+        match self.rename(&folder, place, &folder, &target) {
+            Err(Errno::NOENT) => Err(Error::Gone { path: folder.path_of(place) }),
+            done => finished(done, &folder, target),
+        }
+    }
+
     /// Moves a message to another file system: the copy is durable before the original goes.
-    fn copy_over(
+    pub(super) fn copy_over(
         &mut self,
         source: &Arc<Folder>,
         place: &Place,
         goal: &Arc<Folder>,
-        target: Place,
+        target: &Place,
     ) -> Result<Option<Moved>, Error> {
         let mut original = match source.open_message(place) {
             Err(Error::Gone { .. }) => return Ok(None),
@@ -211,24 +240,28 @@ impl Touched {
         let tmp_name = super::deliver::tmp_name();
         let tmp = goal.open_tmp()?;
         let path = goal.path.join("tmp").join(&tmp_name);
-        let copied = copy_file(&mut original, &tmp, &tmp_name).and_then(|inode| {
-            handle::rename_no_replace(
-                (std::os::fd::AsFd::as_fd(&tmp), tmp_name.as_bytes()),
-                (goal.sub(target.sub), target.name.as_bytes()),
-            )?;
-            Ok(inode)
-        });
-        let inode = copied.map_err(|e| {
+        let placed =
+            copy_file(&mut original, &tmp, &tmp_name).map_err(|e| Error::io("copy to", path, e)).and_then(|inode| {
+                let from = (tmp.as_fd(), tmp_name.as_bytes());
+                handle::rename_no_replace(from, (goal.sub(target.sub), target.name.as_bytes())).map_err(
+                    |e| match e {
+                        Errno::EXIST => Error::Exists { path: goal.path_of(target) },
+                        _ => Error::io("create", goal.path_of(target), e),
+                    },
+                )?;
+                Ok(inode)
+            });
+        let inode = placed.inspect_err(|_| {
             let _ = rustix::fs::unlinkat(&tmp, &tmp_name, AtFlags::empty());
-            Error::io("copy to", path, e)
         })?;
         handle::sync_dir(goal.sub(target.sub), &goal.path.join(target.sub.as_str()))?;
+        checkpoint::hit("change.copied");
         match rustix::fs::unlinkat(source.sub(place.sub), place.name.as_bytes(), AtFlags::empty()) {
             Ok(()) => self.loses(source, place.sub),
             Err(Errno::NOENT) => {}
             Err(e) => return Err(Error::io("remove", source.path_of(place), e)),
         }
-        Ok(Some(Moved { place: target, inode }))
+        Ok(Some(Moved { place: target.clone(), inode }))
     }
 
     /// Removes a message, under whatever flags it has by now. `false`: it was gone already.
@@ -250,6 +283,7 @@ impl Touched {
         match rustix::fs::unlinkat(folder.sub(place.sub), place.name.as_bytes(), AtFlags::empty()) {
             Ok(()) => {
                 self.loses(folder, place.sub);
+                checkpoint::hit("change.removed");
                 Ok(true)
             }
             Err(Errno::NOENT) => Ok(false),
@@ -288,7 +322,7 @@ fn find(folder: &Folder, unique: &[u8]) -> Result<Option<Place>, Error> {
 }
 
 /// Copies an open message to `name` in `tmp`, durably and with its time; the copy's inode.
-fn copy_file(original: &mut std::fs::File, tmp: &impl std::os::fd::AsFd, name: &str) -> io::Result<u64> {
+fn copy_file(original: &mut std::fs::File, tmp: &impl AsFd, name: &str) -> io::Result<u64> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut copy = std::fs::File::from(rustix::fs::openat(tmp, name, flags, FILE_MODE)?);
     io::copy(original, &mut copy)?;

@@ -74,6 +74,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A message's file that cannot be read, or is no regular file.
+    #[error("cannot read {}: {source}", shown(path))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
     /// A message file without content.
     #[error("{} is empty", shown(path))]
     Empty {
@@ -132,6 +140,11 @@ impl Error {
         Self::Io { doing, path, source }
     }
 
+    /// The error for a message's file that cannot be read.
+    pub(super) fn unreadable(path: impl Into<PathBuf>, source: impl Into<io::Error>) -> Self {
+        Self::Unreadable { path: path.into(), source: source.into() }
+    }
+
     /// The typed error that a writer of ours wrapped into `source` (see [`super::deliver::Incoming`]), or `source` itself.
     #[must_use]
     pub fn from_writer(source: io::Error) -> Self {
@@ -153,6 +166,7 @@ impl Error {
             | Self::NameUnusable { .. }
             | Self::FileName { .. }
             | Self::Changed { .. }
+            | Self::Unreadable { .. }
             | Self::Empty { .. }
             | Self::Exists { .. }
             | Self::NotEmpty { .. }
@@ -167,7 +181,11 @@ impl Error {
 impl Severity for Error {
     fn scope(&self) -> Scope {
         match self {
-            Self::Gone { .. } | Self::Changed { .. } | Self::Empty { .. } | Self::FileName { .. } => Scope::Message,
+            Self::Gone { .. }
+            | Self::Changed { .. }
+            | Self::Unreadable { .. }
+            | Self::Empty { .. }
+            | Self::FileName { .. } => Scope::Message,
             Self::Io { .. }
             | Self::Foreign { .. }
             | Self::Missing { .. }
@@ -193,6 +211,7 @@ impl Severity for Error {
             | Self::NameTooLong { .. }
             | Self::NameUnusable { .. }
             | Self::FileName { .. }
+            | Self::Unreadable { .. }
             | Self::Empty { .. }
             | Self::Exists { .. }
             | Self::NotEmpty { .. }
@@ -215,6 +234,7 @@ impl Severity for Error {
             | Self::FileName { .. }
             | Self::Gone { .. }
             | Self::Changed { .. }
+            | Self::Unreadable { .. }
             | Self::Empty { .. }
             | Self::Exists { .. }
             | Self::NotEmpty { .. }
@@ -229,6 +249,7 @@ impl Severity for Error {
             | Self::NotEmpty { .. }
             | Self::FileName { .. }
             | Self::Gone { .. }
+            | Self::Unreadable { .. }
             | Self::Changed { .. } => return None,
             Self::Full { .. } => "free some space (or raise the quota) and run again; nothing was lost",
             Self::Foreign { .. } => {

@@ -113,11 +113,11 @@ impl Folder {
         let path = || self.path_of(place);
         let file = File::from(file.map_err(|e| match e {
             Errno::NOENT => Error::Gone { path: path() },
-            Errno::LOOP | Errno::MLINK => Error::Foreign { path: path(), wanted: "regular file" },
-            _ => Error::io("open", path(), e),
+            Errno::LOOP | Errno::MLINK => Error::unreadable(path(), std::io::Error::other("it is a link")),
+            _ => Error::unreadable(path(), e),
         })?);
-        if !file.metadata().map_err(|e| Error::io("read", path(), e))?.is_file() {
-            return Err(Error::Foreign { path: path(), wanted: "regular file" });
+        if !file.metadata().map_err(|e| Error::unreadable(path(), e))?.is_file() {
+            return Err(Error::unreadable(path(), std::io::Error::other("it is no regular file")));
         }
         Ok(file)
     }

@@ -268,6 +268,7 @@ impl Keywords {
         handle::sync_dir(&dir, &folder.path)?;
         self.stamp = Some(FileStamp::of(&meta));
         self.dirty = false;
+        crate::checkpoint::hit("keywords.saved");
         Ok(())
     }
 }

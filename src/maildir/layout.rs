@@ -1,4 +1,4 @@
-//! Which directory a folder lives in, which folders there are, and making, renaming and removing them.
+//! Which directory a folder lives in, and making, renaming and removing it.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -7,21 +7,20 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType};
+use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
 use super::encode::{self, NAME_MAX};
 use super::error::Error;
 use super::handle::{self, DIR_MODE};
-use super::listing;
 use crate::account::{LayoutKind, Store};
 use crate::mail::FolderName;
 use crate::mail::lines::LineEndings;
 
 /// The longest path that we make, in bytes: `PATH_MAX` less a message's name and its directory.
-const PATH_LIMIT: usize = 4096 - NAME_MAX - 6;
-/// The deepest nesting that discovery looks into.
-const DEPTH_LIMIT: usize = 64;
+pub(super) const PATH_LIMIT: usize = 4096 - NAME_MAX - 6;
+/// The deepest nesting.
+pub(super) const DEPTH_LIMIT: usize = 64;
 
 /// A directory with `cur`, `new` and `tmp`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,34 +59,6 @@ impl FolderDir {
     #[must_use]
     pub fn path_of(&self, place: &super::Place) -> PathBuf {
         handle::path_of(&self.path, place)
-    }
-}
-
-/// A folder that is on disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The folder.
-    pub name: FolderName,
-    /// Its directory.
-    pub dir: FolderDir,
-    /// Whether `cur`, `new` and `tmp` are all there. A folder without `cur` must not be read as empty.
-    pub complete: bool,
-}
-
-/// What is on disk.
-#[derive(Clone, Debug, Default)]
-pub struct Discovery {
-    /// The folders, sorted by name.
-    pub folders: Vec<Found>,
-    /// Links, and directories whose name we would not have given: they are left alone.
-    pub foreign: Vec<PathBuf>,
-}
-
-impl Discovery {
-    /// The folder `name`, if it is there.
-    #[must_use]
-    pub fn get(&self, name: &FolderName) -> Option<&Found> {
-        self.folders.binary_search_by(|found| found.name.cmp(name)).ok().and_then(|at| self.folders.get(at))
     }
 }
 
@@ -160,114 +131,32 @@ impl Layout {
         Ok(dir)
     }
 
-    fn root_dir(&self) -> FolderDir {
+    pub(super) fn root_dir(&self) -> FolderDir {
         FolderDir { path: self.root.clone(), root: self.root.as_os_str().len() }
     }
 
-    /// Finds the folders that are on disk. A root that does not exist has none.
+    /// Creates a folder, durably; one that is there already stays as it is.
     ///
     /// # Errors
-    /// When a directory cannot be read: then nothing is known about what exists.
-    pub fn discover(&self) -> Result<Discovery, Error> {
-        let mut found = Discovery::default();
-        let root = match self.root_dir().open() {
-            Ok(dir) => dir,
-            Err(Error::Missing { .. }) => return Ok(found),
-            Err(e) => return Err(e),
-        };
-        match self.kind {
-            LayoutKind::Nested => self.walk(&root, &mut Vec::new(), &mut found)?,
-            LayoutKind::MaildirPlusPlus => self.flat(&root, &mut found)?,
+    /// [`Error::Missing`] when its `cur` is gone but `new` or `tmp` is not: made again it would look as if its messages had
+    /// been deleted (see [`Layout::repair`]). When a name cannot be used, a link or file is in the way, or the disk refuses.
+    pub fn create(&self, name: &FolderName) -> Result<FolderDir, Error> {
+        let folder = self.dir(name)?;
+        let is_there = |sub: &str| std::fs::symlink_metadata(folder.path.join(sub)).is_ok();
+        if !is_there("cur") && (is_there("new") || is_there("tmp")) {
+            return Err(Error::Missing { path: folder.path.join("cur") });
         }
-        found.folders.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(found)
+        self.repair(name)
     }
 
-    fn flat(&self, root: &OwnedFd, found: &mut Discovery) -> Result<(), Error> {
-        self.consider(root, &[], found)?;
-        listing::each(root, &self.root, &mut |name, kind, _| {
-            if name.first() != Some(&b'.') {
-                return Ok(());
-            }
-            let path = self.root.join(OsStr::from_bytes(name));
-            match (kind, std::str::from_utf8(name)) {
-                (FileType::Directory, Ok(name)) => {
-                    let dir = handle::open_dir_at(root, Path::new(name), &path)?;
-                    self.consider(&dir, &[name], found)
-                }
-                (FileType::Directory, Err(_)) | (FileType::Symlink, _) => {
-                    found.foreign.push(path);
-                    Ok(())
-                }
-                _ => Ok(()),
-            }
-        })
-    }
-
-    fn walk(&self, dir: &OwnedFd, parts: &mut Vec<String>, found: &mut Discovery) -> Result<(), Error> {
-        let mut path = self.root.clone();
-        path.extend(parts.iter());
-        let mut children = Vec::new();
-        listing::each(dir, &path, &mut |name, kind, _| {
-            // Whatever begins with a dot is another tool's (or our state): our names never do.
-            if name.first() == Some(&b'.') || (!parts.is_empty() && encode::is_reserved(name)) {
-                return Ok(());
-            }
-            match (kind, std::str::from_utf8(name)) {
-                (FileType::Directory, Ok(name)) => children.push(name.to_owned()),
-                (FileType::Directory, Err(_)) | (FileType::Symlink, _) => {
-                    found.foreign.push(path.join(OsStr::from_bytes(name)));
-                }
-                _ => {}
-            }
-            Ok(())
-        })?;
-        for child in children {
-            let below = path.join(&child);
-            if parts.len() >= DEPTH_LIMIT || below.as_os_str().len() > PATH_LIMIT {
-                found.foreign.push(below);
-                continue;
-            }
-            let open = handle::open_dir_at(dir, Path::new(&child), &below)?;
-            parts.push(child);
-            let names: Vec<&str> = parts.iter().map(String::as_str).collect();
-            self.consider(&open, &names, found)?;
-            self.walk(&open, parts, found)?;
-            parts.pop();
-        }
-        Ok(())
-    }
-
-    /// Adds the directory `dir`, which is `parts` below the root, if it is a folder.
-    fn consider(&self, dir: &OwnedFd, parts: &[&str], found: &mut Discovery) -> Result<(), Error> {
-        let mut folder = self.root_dir();
-        folder.path.extend(parts);
-        let mut has = [false; 3];
-        for (has, name) in has.iter_mut().zip(["cur", "new", "tmp"]) {
-            *has = match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::Directory,
-                Err(Errno::NOENT) => false,
-                Err(e) => return Err(Error::io("read", folder.path.join(name), e)),
-            };
-        }
-        let [cur, new, tmp] = has;
-        let is_folder = cur || (new && tmp);
-        match encode::folder_of(parts, self.kind) {
-            Some(name) if is_folder => found.folders.push(Found { name, dir: folder, complete: cur && new && tmp }),
-            None if is_folder || self.kind == LayoutKind::MaildirPlusPlus => found.foreign.push(folder.path),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Creates a folder, or what is missing of it, durably.
+    /// Creates what is missing of a folder, its `cur` included: only where its messages are then downloaded again.
     ///
     /// `cur`, `new` and `tmp` are made by the crate `maildir`, which leaves their mode to the umask; they are narrowed to
     /// 0700 before anything is put into them, and nobody else can look into a new folder's directory meanwhile.
     ///
     /// # Errors
     /// When a name cannot be used, a link or file is in the way, or the disk refuses.
-    pub fn create(&self, name: &FolderName) -> Result<FolderDir, Error> {
+    pub fn repair(&self, name: &FolderName) -> Result<FolderDir, Error> {
         let folder = self.dir(name)?;
         let below = folder.path.strip_prefix(&self.root).unwrap_or(Path::new(""));
         let mut path = self.root.clone();
@@ -298,6 +187,7 @@ impl Layout {
             }
         }
         handle::sync_dir(&dir, &folder.path)?;
+        crate::checkpoint::hit("folder.created");
         Ok(folder)
     }
 
@@ -377,6 +267,7 @@ impl Layout {
         }
         handle::sync_dir(&target, new_parent)?;
         handle::sync_dir(&source, old_parent)?;
+        crate::checkpoint::hit("folder.renamed");
         Ok(new)
     }
 }

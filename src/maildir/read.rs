@@ -33,11 +33,11 @@ pub struct Message {
 /// Opens a message.
 ///
 /// # Errors
-/// [`Error::Gone`] when no file has that name, [`Error::Foreign`] when it is a link or no regular file,
+/// [`Error::Gone`] when no file has that name, [`Error::Unreadable`] when it is a link, no regular file or not for us,
 /// [`Error::Empty`] when it has no content.
 pub fn open(folder: &FolderDir, place: &Place) -> Result<Message, Error> {
     let file = Folder::open(folder)?.open_message(place)?;
-    let meta = file.metadata().map_err(|e| Error::io("read", folder.path_of(place), e))?;
+    let meta = file.metadata().map_err(|e| Error::unreadable(folder.path_of(place), e))?;
     if meta.size() == 0 {
         return Err(Error::Empty { path: folder.path_of(place) });
     }
@@ -67,7 +67,7 @@ impl Message {
 /// As [`open`], [`Error::Changed`] when it was written to meanwhile.
 pub fn content(folder: &FolderDir, place: &Place) -> Result<Content, Error> {
     let message = open(folder, place)?;
-    let failed = |e| Error::io("read", folder.path_of(place), e);
+    let failed = |e| Error::unreadable(folder.path_of(place), e);
     let content = content_of(&message.file).map_err(failed)?;
     if !message.is_unchanged().map_err(failed)? {
         return Err(Error::Changed { path: folder.path_of(place) });
@@ -98,7 +98,7 @@ pub fn content_of(mut reader: impl Read) -> io::Result<Content> {
 /// As [`open`].
 pub fn header(folder: &FolderDir, place: &Place) -> Result<Content, Error> {
     let message = open(folder, place)?;
-    header_of(&message.file).map_err(|e| Error::io("read", folder.path_of(place), e))
+    header_of(&message.file).map_err(|e| Error::unreadable(folder.path_of(place), e))
 }
 
 fn header_of(mut reader: impl Read) -> io::Result<Content> {

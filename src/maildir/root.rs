@@ -51,7 +51,7 @@ impl Layout {
                 .set_permissions(Permissions::from_mode(meta.mode() & 0o700))
                 .map_err(|e| Error::io("protect", &path, e))?;
         }
-        probe_colon(&state.into(), &path)?;
+        probe_name(&state.into(), &path, COLON_PROBE)?;
         FileSystem::of(&path)
     }
 }
@@ -88,10 +88,10 @@ fn create_durably(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes and reads back a file name with a colon.
-fn probe_colon(state: &std::os::fd::OwnedFd, path: &Path) -> Result<(), Error> {
+/// Makes and reads back a file with the name `wanted`, which has a colon.
+fn probe_name(state: &std::os::fd::OwnedFd, path: &Path, wanted: &str) -> Result<(), Error> {
     let refused = || Error::ColonRefused { path: path.to_owned() };
-    let file: PathBuf = path.join(COLON_PROBE);
+    let file: PathBuf = path.join(wanted);
     let create = |name: &str| {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         rustix::fs::openat(state, name, flags, FILE_MODE).map(drop)
@@ -100,7 +100,7 @@ fn probe_colon(state: &std::os::fd::OwnedFd, path: &Path) -> Result<(), Error> {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(e) => Err(Error::io("remove", path.join(name), e)),
     };
-    if let Err(e) = create(COLON_PROBE) {
+    if let Err(e) = create(wanted) {
         // A file system that takes the same name without the colon refuses the colon, whatever its error says.
         if create("probe.2").is_err() {
             return Err(Error::io("create", file, e));
@@ -110,10 +110,10 @@ fn probe_colon(state: &std::os::fd::OwnedFd, path: &Path) -> Result<(), Error> {
     }
     let mut seen = false;
     listing::each(state, path, &mut |name, _, _| {
-        seen |= name == COLON_PROBE.as_bytes();
+        seen |= name == wanted.as_bytes();
         Ok(())
     })?;
-    remove(COLON_PROBE)?;
+    remove(wanted)?;
     if seen { Ok(()) } else { Err(refused()) }
 }
 
@@ -155,6 +155,20 @@ mod tests {
         std::fs::set_permissions(root.join(".mailferry"), Permissions::from_mode(0o755)).unwrap();
         layout(root.clone(), LayoutKind::Nested).prepare_root().unwrap();
         assert_eq!(std::fs::metadata(root.join(".mailferry")).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_refused_name_is_told_from_a_directory_that_takes_none() {
+        let temp = tempfile::tempdir().unwrap();
+        let state = handle::open_root(temp.path()).unwrap();
+        assert!(probe_name(&state, temp.path(), COLON_PROBE).is_ok());
+        // What no file system here takes stands for the colon.
+        let refused = probe_name(&state, temp.path(), &"x".repeat(300));
+        assert!(matches!(refused, Err(Error::ColonRefused { .. })));
+        assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0);
+        std::fs::remove_dir(temp.path()).unwrap();
+        assert!(matches!(probe_name(&state, temp.path(), COLON_PROBE), Err(Error::Io { .. })));
+        std::fs::create_dir(temp.path()).unwrap();
     }
 
     #[test]

@@ -27,6 +27,22 @@ pub struct AccountRow {
     pub rekeyed: bool,
 }
 
+impl AccountRow {
+    /// An account that the state does not know: for dry runs, which add none.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self {
+            id: AccountId(-1),
+            had_trash: false,
+            unfinished: false,
+            full_at: None,
+            last_run: None,
+            last_result: None,
+            rekeyed: false,
+        }
+    }
+}
+
 /// Who an account is.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {

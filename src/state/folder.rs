@@ -166,6 +166,16 @@ pub fn set_validity(db: &Connection, folder: FolderId, validity: UidValidity) ->
     Ok(())
 }
 
+/// As [`set_validity`], for a folder that had none.
+///
+/// # Errors
+/// Those of the database.
+pub fn set_validity_if_none(db: &Connection, folder: FolderId, validity: UidValidity) -> Result<(), Error> {
+    db.prepare_cached("UPDATE folder SET uid_validity = ?2 WHERE id = ?1 AND uid_validity IS NULL")?
+        .execute(params![folder.0, validity.get()])?;
+    Ok(())
+}
+
 /// Records the directory's times; `None`: scan next time.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use rusqlite::Connection as Db;
 use rusqlite::{Connection, OpenFlags};
 
 pub use account::AccountId;

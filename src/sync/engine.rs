@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use crate::account::Account;
 use crate::auth::Credentials;
-use crate::imap::{self, Login, MailboxName, Session};
+use crate::imap::{self, Access, Login, MailboxName, Session};
 use crate::mail::pattern::Patterns;
 use crate::mail::snapshot::Figures;
-use crate::mail::{FolderName, Side};
+use crate::mail::{FolderName, Side, UidValidity};
 use crate::maildir::{self, FileSystem, FolderDir, Layout};
 use crate::severity::{Kind, Severity};
 use crate::state::account::AccountRow;
@@ -125,6 +125,40 @@ impl Severity for Error {
     }
 }
 
+/// A connection and the folder that is open on it.
+pub struct Conn {
+    /// The session.
+    pub session: Session,
+    /// What is open, if that is known.
+    pub open: Option<(FolderId, UidValidity)>,
+}
+
+impl Conn {
+    /// Opens a folder for changes, under the UIDVALIDITY that the plan was made under (HAZARDS 10).
+    ///
+    /// # Errors
+    /// [`Error::Guard`] if it is another one now; a refusal; a failing connection.
+    pub fn open(&mut self, folder: &Folder, validity: Option<UidValidity>) -> Result<(), Error> {
+        if validity.is_some_and(|v| self.open == Some((folder.id, v))) {
+            return Ok(());
+        }
+        self.open = None;
+        let Some(mailbox) = folder.mailbox.as_ref() else {
+            return Err(Error::Guard(format!("{} is not on the server", folder.name)));
+        };
+        let selected = self.session.select(mailbox, Access::ReadWrite, None)?;
+        let now = selected.figures.uid_validity;
+        match (validity, now) {
+            (Some(wanted), Some(now)) if wanted == now => {
+                self.open = Some((folder.id, now));
+                Ok(())
+            }
+            (None, _) => Ok(()),
+            (Some(_), _) => Err(Error::Guard(format!("the UIDVALIDITY of {} changed meanwhile", folder.name))),
+        }
+    }
+}
+
 /// A folder that takes part.
 #[derive(Clone, Debug)]
 pub struct Folder {
@@ -171,11 +205,13 @@ pub struct Engine<'a> {
     pub account: AccountRow,
     /// Part of derived file names.
     pub secret: String,
+    /// The account's Trash.
+    pub trash: Option<MailboxName>,
     /// Bytes and round trips.
     pub traffic: Arc<Traffic>,
     state: Mutex<&'a mut State>,
     report: Mutex<Report>,
-    spare: Mutex<Vec<Session>>,
+    spare: Mutex<Vec<Conn>>,
     started: Instant,
 }
 
@@ -196,6 +232,7 @@ impl<'a> Engine<'a> {
             file_system,
             account,
             secret,
+            trash: None,
             traffic: Arc::new(Traffic::default()),
             state: Mutex::new(state),
             report: Mutex::new(Report::default()),
@@ -237,32 +274,33 @@ impl<'a> Engine<'a> {
     ///
     /// # Errors
     /// When none can be had.
-    pub fn session(&self) -> Result<Session, Error> {
+    pub fn connection(&self) -> Result<Conn, Error> {
         let idle = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some(session) = idle {
-            return Ok(session);
+        if let Some(conn) = idle {
+            return Ok(conn);
         }
-        Ok(Session::open(&Login {
+        let session = Session::open(&Login {
             account: self.job.account,
             credentials: self.job.credentials,
             stop: self.job.stop,
             traffic: Arc::clone(&self.traffic),
             trace: self.job.trace.cloned(),
             once: false,
-        })?)
+        })?;
+        Ok(Conn { session, open: None })
     }
 
     /// Gives a connection back; a dead one is dropped.
-    pub fn give_back(&self, session: Session) {
-        if session.is_alive() {
-            self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+    pub fn give_back(&self, conn: Conn) {
+        if conn.session.is_alive() {
+            self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
         }
     }
 
     /// Says goodbye on all idle connections.
     pub fn log_out(&self) {
-        for session in std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner)) {
-            session.logout();
+        for conn in std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner)) {
+            conn.session.logout();
         }
     }
 
@@ -281,6 +319,14 @@ impl<'a> Engine<'a> {
         let kind = error.kind();
         self.report().kinds.push(kind);
         self.tell(folder, Body::Error { kind: kind.as_str(), message: error.to_string(), hint: error.hint() });
+    }
+
+    /// Tells the failure of one message, named by its UID or file.
+    pub fn fail_message(&self, folder: &FolderName, which: &str, error: &dyn Severity) {
+        let kind = error.kind();
+        self.report().kinds.push(kind);
+        let message = format!("{which}: {error}");
+        self.tell(Some(folder), Body::Error { kind: kind.as_str(), message, hint: error.hint() });
     }
 
     /// Tells a warning.
@@ -328,7 +374,7 @@ impl<'a> Engine<'a> {
         &self,
         tasks: Vec<T>,
         connections: usize,
-        work: impl Fn(&mut Session, &mut T) -> Result<(), Error> + Sync,
+        work: impl Fn(&mut Conn, &mut T) -> Result<(), Error> + Sync,
         failed: impl Fn(&T, &Error) + Sync,
     ) -> Result<(), Error> {
         let connections = connections.clamp(1, tasks.len().max(1));
@@ -353,7 +399,7 @@ impl<'a> Engine<'a> {
         std::thread::scope(|scope| {
             for _ in 1..connections {
                 // Without another thread this one does the work.
-                let _ = std::thread::Builder::new().spawn_scoped(scope, &run);
+                let _ = std::thread::Builder::new().spawn_scoped(scope, run);
             }
             run();
         });
@@ -361,13 +407,13 @@ impl<'a> Engine<'a> {
         error.map_or(Ok(()), Err)
     }
 
-    fn attempt<T>(&self, task: &mut T, work: &impl Fn(&mut Session, &mut T) -> Result<(), Error>) -> Result<(), Error> {
+    fn attempt<T>(&self, task: &mut T, work: &impl Fn(&mut Conn, &mut T) -> Result<(), Error>) -> Result<(), Error> {
         let mut tries = 0;
         loop {
             self.check_stop()?;
-            let mut session = self.session()?;
-            let outcome = work(&mut session, task);
-            self.give_back(session);
+            let mut conn = self.connection()?;
+            let outcome = work(&mut conn, task);
+            self.give_back(conn);
             match outcome {
                 Err(error)
                     if error.retry() == crate::severity::Retry::Now && tries < 3 && !self.job.stop.requested() =>

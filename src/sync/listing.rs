@@ -46,6 +46,9 @@ pub struct RemoteLook {
     pub trusted: bool,
 }
 
+/// A folder and what came of its look.
+type Outcome = (FolderId, Result<RemoteLook, Error>);
+
 enum How {
     Fresh,
     Resync,
@@ -80,10 +83,7 @@ fn figures_are_new(base: &Figures, now: &Figures) -> bool {
 ///
 /// # Errors
 /// What takes the session down.
-pub fn remote<'a>(
-    session: &mut Session,
-    asked: Vec<Asked<'a>>,
-) -> Result<Vec<(FolderId, Result<RemoteLook, Error>)>, Error> {
+pub fn remote<'a>(session: &mut Session, asked: Vec<Asked<'a>>) -> Result<Vec<Outcome>, Error> {
     let mut waiting: VecDeque<Asked<'a>> = asked.into();
     let mut flying: VecDeque<Flight<'a>> = VecDeque::new();
     let mut out = Vec::new();
@@ -110,8 +110,6 @@ pub fn remote<'a>(
         }
     }
 }
-
-type Outcome = (FolderId, Result<RemoteLook, Error>);
 
 fn drain<'a>(session: &mut Session, flying: &mut VecDeque<Flight<'a>>) -> Result<Vec<Outcome>, Error> {
     let mut again = Vec::new();

@@ -153,6 +153,26 @@ pub enum Op {
 }
 
 impl Op {
+    /// The row that the step is about, if it has one already.
+    #[must_use]
+    pub fn row(&self) -> Option<RowId> {
+        match self {
+            Self::Rebind { row, .. }
+            | Self::MoveLocal { row, .. }
+            | Self::MoveRemote { row, .. }
+            | Self::Refetch { row, .. }
+            | Self::Flags { row, .. }
+            | Self::DeleteLocal { row, .. }
+            | Self::DeleteRemote { row, .. }
+            | Self::Settle { row, .. }
+            | Self::Forget { row } => Some(*row),
+            Self::Pair { local, remote, .. } => local.row.as_ref().or(remote.row.as_ref()).map(|r| r.id),
+            Self::Download { remote, .. } => remote.row.as_ref().map(|r| r.id),
+            Self::Upload { local, .. } => local.row.as_ref().map(|r| r.id),
+            Self::Note { .. } => None,
+        }
+    }
+
     /// The side that the step changes; `None`: only the state.
     #[must_use]
     pub fn side(&self) -> Option<Side> {

@@ -184,7 +184,12 @@ impl<'a> Planner<'a> {
         let local = touched.local.clone().map(|now| (view.folder, now)).or_else(|| {
             let at = local_move?;
             let new = self.by_id.get(&at.folder)?.local_new.get(at.index)?;
-            Some((at.folder, LocalNow { place: new.place.clone(), inode: new.inode, flags: new.flags.clone() }))
+            let mut flags = new.flags.clone();
+            if at.folder != view.folder {
+                // Letters stand for other keywords in another folder: those that the message had win (HAZARDS 23).
+                flags.keywords.clone_from(&touched.row.flags.keywords);
+            }
+            Some((at.folder, LocalNow { place: new.place.clone(), inode: new.inode, flags }))
         });
         let remote =
             touched.remote.clone().map(|flags| RemoteNow { folder: view.folder, flags, arrival: None }).or_else(|| {

@@ -139,9 +139,16 @@ fn look_there(
             })
             .collect();
         engine.check_stop()?;
-        let mut session = engine.session()?;
-        let outcome = listing::remote(&mut session, asked);
-        engine.give_back(session);
+        let mut conn = engine.connection()?;
+        let only = asked.first().map(|a| a.folder.id).filter(|_| asked.len() == 1);
+        conn.open = None;
+        let outcome = listing::remote(&mut conn.session, asked);
+        if let (Some(id), Ok(looks)) = (only, &outcome)
+            && let Some((_, Ok(look))) = looks.first()
+        {
+            conn.open = look.selected.figures.uid_validity.map(|validity| (id, validity));
+        }
+        engine.give_back(conn);
         match outcome {
             Ok(looks) => break looks,
             Err(error) if error.retry() == crate::severity::Retry::Now && tries < 3 => tries += 1,
@@ -174,9 +181,12 @@ fn confirm_there(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey) ->
     if looks.is_empty() {
         return Ok(());
     }
-    let mut session = engine.session()?;
-    let outcome = listing::confirm(&mut session, &mut looks);
-    engine.give_back(session);
+    let mut conn = engine.connection()?;
+    let one = (looks.len() == 1).then_some(conn.open).flatten();
+    conn.open = None;
+    let outcome = listing::confirm(&mut conn.session, &mut looks);
+    conn.open = one.filter(|(id, _)| looks.first().is_some_and(|(folder, ..)| folder.id == *id));
+    engine.give_back(conn);
     outcome
 }
 
@@ -377,7 +387,7 @@ fn view(
     view.role = folder.role;
     let fresh = found.remote.as_ref().is_some_and(|r| r.fresh);
     view.refetch = folder.action == Action::Recreate
-        || found.local.as_ref().is_some_and(|l| l.restored && !how.broken || l.restored && is_older(folder, l));
+        || found.local.as_ref().is_some_and(|l| l.restored && (!how.broken || is_older(folder, l)));
     let trusted = found.remote.as_ref().is_none_or(|r| r.trusted);
     view.deletions = trusted && !how.broken && !folder.woken && !fresh && !view.refetch;
     view.read_only = found.remote.as_ref().is_some_and(|r| r.selected.read_only);

@@ -10,10 +10,11 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with, sockopt};
 
+use super::channel::Channel;
 use super::name::resolve;
 use super::rewind::Script;
 use super::socket::Socket;
-use super::stream::{Channel, Parts};
+use super::stream::Parts;
 use super::tls::{self, Failure};
 use super::tunnel::Tunnel;
 use super::wait::Limits;
@@ -23,6 +24,9 @@ use crate::stop::Stop;
 
 /// How long one address may take before the next is tried beside it (RFC 8305 §5).
 const HEAD_START: Duration = Duration::from_millis(250);
+
+/// How long a server that gave no greeting in clear may take to answer a TLS hello.
+const PROBE: Duration = Duration::from_secs(5);
 
 /// What a connection needs.
 #[derive(Debug)]
@@ -204,5 +208,6 @@ fn hear(socket: &mut Socket, limits: &Limits, heard: &mut usize, wanted: usize) 
 
 /// Whether the server answers a TLS hello: asked when its greeting in clear never came.
 pub(super) fn speaks_tls(endpoint: &Endpoint, limits: &Limits) -> bool {
-    matches!(look(endpoint, limits, None), Ok(Some(_)))
+    let limits = Limits { timeout: limits.timeout.min(PROBE), ..limits.clone() };
+    matches!(look(endpoint, &limits, None), Ok(Some(_)))
 }

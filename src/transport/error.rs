@@ -251,7 +251,7 @@ impl Severity for Error {
                 Some("check host, port and the network connection; the server may be down".to_owned())
             }
             Self::Timeout { silent: true, .. } => {
-                Some("check host and port: something took the connection and never said a word".to_owned())
+                Some("check host, port and tls: something took the connection and never said a word; ports 993 and 995 want tls = \"implicit\"".to_owned())
             }
             Self::PlainPort { .. } => Some(
                 "set tls = \"starttls\" for this port, or use the port for TLS (993 for IMAP, 995 for POP3)".to_owned(),

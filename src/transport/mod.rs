@@ -4,9 +4,11 @@
 //! ends at the account's timeout, at a deadline, or when a stop is asked for.
 
 mod certificate;
+mod channel;
 mod deflate;
 mod dial;
 mod error;
+mod input;
 mod name;
 pub mod retry;
 mod rewind;
@@ -17,6 +19,9 @@ mod traffic;
 mod tunnel;
 mod wait;
 mod wirelog;
+
+#[cfg(test)]
+mod tests;
 
 pub use certificate::Certificate;
 pub use dial::{Dial, connect};

@@ -28,7 +28,9 @@ pub(super) fn resolve(host: &str, port: u16, limits: &Limits) -> Result<Vec<Sock
         let _ = tell.send(found);
         drop(wake);
     });
-    limits.wait(&[(awake.as_fd(), PollFlags::IN)])?;
+    if limits.wait_for(&[(awake.as_fd(), PollFlags::IN)], limits.timeout)?.is_none() {
+        return Err(failed("the name server did not answer".to_owned()));
+    }
     let found = answer.recv().map_err(|_| failed("the resolver ended".to_owned()))?;
     let found = found.map_err(|error| failed(error.to_string()))?;
     if found.is_empty() {

@@ -1,15 +1,19 @@
 //! One connection, buffered in both directions: every protocol of mailferry reads and writes through this.
 
-use std::io::{self, Read, Write};
+mod moving;
+
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use native_tls::TlsStream;
 use rustix::event::PollFlags;
 
-use super::deflate::{Deflate, Inflated};
+use moving::Pulled;
+
+use super::channel::Channel;
+use super::deflate::Deflate;
 use super::dial;
+use super::input::Input;
 use super::rewind::Script;
 use super::socket::Socket;
 use super::tls::{self, Failure};
@@ -22,10 +26,6 @@ use crate::stop::Stop;
 
 /// The read buffer.
 const INPUT: usize = 256 * 1024;
-/// How far the read buffer may grow while the peer does not take what we send.
-const INPUT_WHILE_SENDING: usize = 8 * 1024 * 1024;
-/// Output is sent once there is so much.
-const OUTPUT: usize = 64 * 1024;
 
 /// Why [`Stream::wait_readable`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,84 +36,6 @@ pub enum Woken {
     Other(usize),
     /// The time has passed.
     TimedOut,
-}
-
-/// How bytes travel.
-#[derive(Debug)]
-pub(super) enum Channel {
-    Plain(Socket),
-    Tls(Box<TlsStream<Socket>>),
-    /// Between the two, or after a failed handshake.
-    Gone,
-}
-
-impl Channel {
-    fn socket(&self) -> Option<&Socket> {
-        match self {
-            Self::Plain(socket) => Some(socket),
-            Self::Tls(stream) => Some(stream.get_ref()),
-            Self::Gone => None,
-        }
-    }
-
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.read(buf),
-            Self::Tls(stream) => stream.read(buf),
-            Self::Gone => Err(io::ErrorKind::NotConnected.into()),
-        }
-    }
-
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.write(buf),
-            Self::Tls(stream) => stream.write(buf),
-            Self::Gone => Err(io::ErrorKind::NotConnected.into()),
-        }
-    }
-}
-
-/// What reading once gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pulled {
-    Some,
-    Nothing,
-    End,
-}
-
-/// Received bytes that nobody has consumed: `bytes[from..to]`.
-#[derive(Debug)]
-struct Input {
-    bytes: Vec<u8>,
-    from: usize,
-    to: usize,
-}
-
-impl Input {
-    fn data(&self) -> &[u8] {
-        self.bytes.get(self.from..self.to).unwrap_or_default()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.from == self.to
-    }
-
-    /// Makes room behind the data, up to `limit` bytes in all; `false` when there is none.
-    fn make_room(&mut self, limit: usize) -> bool {
-        if self.is_empty() {
-            self.from = 0;
-            self.to = 0;
-        } else if self.to == self.bytes.len() && self.from > 0 {
-            self.bytes.copy_within(self.from..self.to, 0);
-            self.to -= self.from;
-            self.from = 0;
-        }
-        if self.to == self.bytes.len() && self.bytes.len() < limit {
-            let size = (self.bytes.len() * 2).min(limit);
-            self.bytes.resize(size, 0);
-        }
-        self.to < self.bytes.len()
-    }
 }
 
 /// One connection. It is `Send`, and made by [`connect`](super::connect).
@@ -162,7 +84,7 @@ impl Stream {
         Self {
             channel: parts.channel,
             limits: parts.limits,
-            input: Input { bytes: vec![0; INPUT], from: 0, to: 0 },
+            input: Input::new(INPUT),
             deflate: None,
             output: Vec::new(),
             sent: 0,
@@ -246,7 +168,7 @@ impl Stream {
     /// As [`consume`](Self::consume), for bytes of a message: the trace only counts them.
     pub fn consume_body(&mut self, n: usize) {
         if let Some((_, received, _)) = &mut self.trace {
-            received.body(n.min(self.input.to - self.input.from));
+            received.body(n.min(self.input.data().len()));
         }
         self.advance(n);
     }
@@ -255,7 +177,7 @@ impl Stream {
         if let Some(script) = &mut self.script {
             script.heard(self.input.data().get(..n).unwrap_or_default());
         }
-        self.input.from = self.input.from.saturating_add(n).min(self.input.to);
+        self.input.consume(n);
     }
 
     /// Buffers `bytes`, and sends once there is much. While the peer does not take them, input is read (at most 8
@@ -293,25 +215,6 @@ impl Stream {
         self.push(bytes)
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        if let Some(script) = &mut self.script {
-            script.said(bytes);
-        }
-        for chunk in bytes.chunks(OUTPUT) {
-            match &mut self.deflate {
-                Some(deflate) => {
-                    deflate.deflate(chunk, &mut self.output, false).map_err(|error| self.limits.protocol(&error))?;
-                    self.held = true;
-                }
-                None => self.output.extend_from_slice(chunk),
-            }
-            if self.output.len() - self.sent >= OUTPUT {
-                self.send()?;
-            }
-        }
-        Ok(())
-    }
-
     /// Sends everything that was written.
     ///
     /// # Errors
@@ -322,138 +225,6 @@ impl Stream {
             self.held = false;
         }
         self.send()
-    }
-
-    fn send(&mut self) -> Result<(), Error> {
-        let mut open = true;
-        while self.sent < self.output.len() {
-            let pending = self.output.get(self.sent..).unwrap_or_default();
-            match self.channel.write(pending) {
-                Ok(0) => return Err(self.limits.broken(io::ErrorKind::WriteZero.into())),
-                Ok(taken) => {
-                    self.sent += taken;
-                    self.traffic.sent(taken);
-                    self.asked = true;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let mut wanted = self.wanted()?;
-                    // The peer may be waiting for us to read.
-                    if open && self.input.make_room(INPUT_WHILE_SENDING) {
-                        match self.pull()? {
-                            Pulled::Some => continue,
-                            Pulled::Nothing => wanted |= self.wanted()?,
-                            Pulled::End => open = false,
-                        }
-                    }
-                    self.limits.wait(&[(self.socket()?.fd(), wanted)])?;
-                }
-                Err(error) => return Err(self.ended(error)),
-            }
-        }
-        self.output.clear();
-        self.sent = 0;
-        Ok(())
-    }
-
-    /// Waits for input behind what is there.
-    fn receive(&mut self, limit: usize) -> Result<(), Error> {
-        if std::mem::take(&mut self.asked) {
-            self.traffic.round_trip();
-        }
-        self.limits.check()?;
-        self.input.make_room(limit);
-        loop {
-            match self.pull()? {
-                Pulled::Some => return Ok(()),
-                Pulled::End => return Err(self.closed()),
-                Pulled::Nothing => {
-                    let wanted = self.wanted()?;
-                    let outcome = self.limits.wait(&[(self.socket()?.fd(), wanted)]);
-                    outcome.map_err(|error| self.silence(error))?;
-                }
-            }
-        }
-    }
-
-    /// Reads once, without waiting, into the room behind the input; there must be some.
-    fn pull(&mut self) -> Result<Pulled, Error> {
-        let room = self.input.bytes.get_mut(self.input.to..).unwrap_or_default();
-        let Some(deflate) = &mut self.deflate else {
-            return match self.channel.read(room) {
-                Ok(0) => Ok(Pulled::End),
-                Ok(got) => {
-                    self.input.to += got;
-                    self.traffic.received(got);
-                    self.hear()
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Pulled::Nothing),
-                Err(error) => Err(self.ended(error)),
-            };
-        };
-        loop {
-            match deflate.inflate(room).map_err(|error| self.limits.protocol(&error))? {
-                Inflated::Bytes(made) => {
-                    self.input.to += made;
-                    return Ok(Pulled::Some);
-                }
-                Inflated::End => return Ok(Pulled::End),
-                Inflated::Hungry => match self.channel.read(deflate.room()) {
-                    Ok(0) => return Ok(Pulled::End),
-                    Ok(got) => {
-                        deflate.received(got);
-                        self.traffic.received(got);
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Pulled::Nothing),
-                    Err(error) => return Err(self.ended(error)),
-                },
-            }
-        }
-    }
-
-    /// After input came: the very first bytes tell whether the server speaks TLS where clear text was expected.
-    fn hear(&mut self) -> Result<Pulled, Error> {
-        if !self.limits.heard {
-            self.limits.heard = true;
-            if matches!(self.channel, Channel::Plain(_)) && tls::looks_like_tls(self.input.data()) {
-                return Err(Error::TlsPort { peer: self.limits.peer.clone() });
-            }
-        }
-        Ok(Pulled::Some)
-    }
-
-    /// A greeting in clear that never came: the server may be waiting for our TLS hello.
-    fn silence(&self, error: Error) -> Error {
-        match (&error, &self.endpoint, &self.channel) {
-            (Error::Timeout { silent: true, .. }, Some(endpoint), Channel::Plain(_))
-                if self.tunnel.is_none() && dial::speaks_tls(endpoint, &self.limits) =>
-            {
-                Error::TlsPort { peer: self.limits.peer.clone() }
-            }
-            _ => error,
-        }
-    }
-
-    fn ended(&mut self, why: io::Error) -> Error {
-        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-        match (&mut self.tunnel, why.kind()) {
-            (Some(tunnel), BrokenPipe | ConnectionAborted | ConnectionReset) => tunnel.end(),
-            _ => self.limits.broken(why),
-        }
-    }
-
-    fn closed(&mut self) -> Error {
-        match &mut self.tunnel {
-            Some(tunnel) => tunnel.end(),
-            None => Error::Closed { peer: self.limits.peer.clone() },
-        }
-    }
-
-    fn socket(&self) -> Result<&Socket, Error> {
-        self.channel.socket().ok_or_else(|| self.limits.broken(io::ErrorKind::NotConnected.into()))
-    }
-
-    fn wanted(&self) -> Result<PollFlags, Error> {
-        Ok(self.socket()?.wanted())
     }
 
     /// Waits at most `max` for input, or until one of `also` is readable, after sending what is pending: for IDLE.
@@ -528,7 +299,7 @@ impl Stream {
         }
         // What is here already was sent behind the agreement: it is compressed.
         self.deflate = Some(Box::new(Deflate::new(self.input.data())));
-        self.input.from = self.input.to;
+        self.input.consume(usize::MAX);
         self.note("compression");
         Ok(())
     }
@@ -597,15 +368,5 @@ impl Stream {
     #[must_use]
     pub fn trace(&self) -> Option<&Trace> {
         self.trace.as_ref().map(|(trace, _, _)| trace)
-    }
-}
-
-impl Limits {
-    fn broken(&self, why: io::Error) -> Error {
-        Error::Broken { peer: self.peer.clone(), why }
-    }
-
-    fn protocol(&self, error: &dyn std::error::Error) -> Error {
-        Error::Protocol { peer: self.peer.clone(), why: format!("its compressed data is damaged: {error}") }
     }
 }

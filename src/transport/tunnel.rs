@@ -3,8 +3,9 @@
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
@@ -16,11 +17,16 @@ use crate::mail::text::clean_bytes;
 /// How much of stderr is kept: its end.
 const COMPLAINT: usize = 2048;
 
+/// How long to wait for the last words of a command that closed its output.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// A running tunnel command. Its whole process group is killed on drop.
 #[derive(Debug)]
 pub(super) struct Tunnel {
     child: Child,
     complaint: Arc<Mutex<Vec<u8>>>,
+    /// Disconnected once stderr has ended.
+    quiet: mpsc::Receiver<()>,
 }
 
 impl Tunnel {
@@ -37,9 +43,11 @@ impl Tunnel {
             .spawn()
             .map_err(failed)?;
         let complaint = Arc::new(Mutex::new(Vec::new()));
+        let (talking, quiet) = mpsc::channel();
         if let Some(mut stderr) = child.stderr.take() {
             let kept = Arc::clone(&complaint);
             thread::spawn(move || {
+                let _talking = talking;
                 let mut chunk = [0; 1024];
                 while let Ok(got @ 1..) = stderr.read(&mut chunk) {
                     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,11 +57,13 @@ impl Tunnel {
                 }
             });
         }
-        Ok((Self { child, complaint }, ours))
+        Ok((Self { child, complaint, quiet }, ours))
     }
 
     /// What to say when the tunnel closed the connection: how the command ended and what it complained of.
     pub(super) fn end(&mut self) -> Error {
+        // It closed its output: as a rule it is about to end, and its complaint is on the way.
+        let _ = self.quiet.recv_timeout(LAST_WORDS);
         let status = match self.child.try_wait() {
             Ok(Some(status)) => format!("ended ({status})"),
             Ok(None) | Err(_) => "closed the connection".to_owned(),

@@ -62,7 +62,7 @@ impl<'a> Terminal<'a> {
 
     fn answer(&mut self, prompt: &str) -> io::Result<String> {
         self.ui.prompt(prompt);
-        if let Some(stop) = &self.stop {
+        if let Some(stop) = self.stop.as_ref().filter(|_| self.interactive) {
             // The terminal hands over whole lines, so readable means that the line is there.
             let stdin = io::stdin();
             let mut fds = [

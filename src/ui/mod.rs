@@ -5,6 +5,7 @@
 
 pub mod ask;
 pub mod event;
+pub mod fault;
 pub mod json;
 pub mod progress;
 pub mod style;
@@ -214,6 +215,14 @@ impl Ui {
     pub fn error(&self, kind: Kind, account: Option<&str>, message: &str, hint: Option<&str>) {
         let body = Body::Error { kind: kind.as_str(), message: message.to_owned(), hint: hint.map(str::to_owned) };
         self.event(Event { body, account: account.map(str::to_owned), folder: None });
+    }
+
+    /// Wrong usage: what the parser of the command line says, its lines as they are; with `--json` an error.
+    pub fn usage(&self, text: &str) {
+        if self.options.json {
+            return self.error(Kind::Usage, None, text.trim().trim_start_matches("error: "), None);
+        }
+        self.err(&text.lines().map(|line| format!("{}\n", clean_line(line))).collect::<String>());
     }
 
     /// Part of a question, on stderr, without a line end; progress bars are gone before it.

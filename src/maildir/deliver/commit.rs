@@ -13,6 +13,7 @@ use super::super::handle;
 use super::super::name::{FileName, Place, Sub};
 use super::super::read;
 use super::{Batch, Delivered, Pending, Target};
+use crate::checkpoint;
 
 /// From this many files on one `syncfs` is cheaper than an `fsync` each.
 const SYNCFS_FROM: usize = 64;
@@ -33,6 +34,7 @@ impl Batch<'_> {
     pub fn commit(&mut self) -> Result<Vec<Delivered>, Error> {
         let mut by_target: BTreeMap<usize, Vec<Pending>> = BTreeMap::new();
         self.sync_contents()?;
+        checkpoint::hit("deliver.synced");
         // Taken out only now: until here dropping the batch removes the files.
         for pending in std::mem::take(&mut self.pending) {
             by_target.entry(pending.target).or_default().push(pending);
@@ -49,6 +51,7 @@ impl Batch<'_> {
                         let _ = rustix::fs::unlinkat(&target.tmp, &tmp_name, AtFlags::empty());
                     });
                     delivered.push(placed?);
+                    checkpoint::hit("deliver.renamed");
                 }
                 for sub in subs {
                     handle::sync_dir(target.folder.sub(sub), &target.folder.path.join(sub.as_str()))?;
@@ -61,6 +64,7 @@ impl Batch<'_> {
                 return Err(e);
             }
         }
+        checkpoint::hit("deliver.committed");
         Ok(delivered)
     }
 
@@ -159,10 +163,10 @@ fn place_one(target: &Target, file: Pending, subs: &mut BTreeSet<Sub>) -> Result
 /// The inode of the file at `place`, made durable, if it is the message in `file`.
 fn same_message(target: &Target, place: &Place, file: &Pending) -> Result<Option<u64>, Error> {
     use std::os::unix::fs::MetadataExt as _;
-    let failed = |e| Error::io("read", target.folder.path_of(place), e);
+    let failed = |e| Error::unreadable(target.folder.path_of(place), e);
     let existing = match target.folder.open_message(place) {
         Ok(existing) => existing,
-        Err(Error::Gone { .. } | Error::Foreign { .. }) => return Ok(None),
+        Err(Error::Gone { .. } | Error::Unreadable { .. }) => return Ok(None),
         Err(e) => return Err(e),
     };
     if read::content_of(&existing).map_err(failed)?.digest != file.content.digest {

@@ -12,6 +12,7 @@ use super::super::error::Error;
 use super::super::handle::{self, FILE_MODE};
 use super::super::name::Place;
 use super::{Batch, Delivery, Pending, Target, unique};
+use crate::checkpoint;
 use crate::mail::lines::{LineEndings, ToLf};
 use crate::mail::{Content, ContentHasher};
 
@@ -155,6 +156,7 @@ impl Incoming {
         }
         let inode = tmp.file.metadata().map_err(|e| Error::io("read", tmp.path(), e))?.ino();
         tmp.kept = true;
+        checkpoint::hit("deliver.written");
         batch.bytes += self.disk_size;
         batch.spare = std::mem::take(&mut self.buffer);
         batch.pending.push(Pending {

@@ -98,3 +98,37 @@ fn a_removal_finds_the_message_under_other_flags() {
     touched.sync().unwrap();
     assert!(files(&w.inbox).is_empty());
 }
+
+#[test]
+fn another_file_system_gets_a_copy_before_the_original_goes() {
+    let w = world();
+    let other = w.create("Other");
+    let a = w.deliver(&w.inbox, "u1", "S", b"a\r\n");
+    let open = |dir: &FolderDir| std::sync::Arc::new(super::super::handle::Folder::open(dir).unwrap());
+    let mut touched = Touched::new();
+    let moved = touched.copy_over(&open(&w.inbox), &a.place, &open(&other), &a.place).unwrap().unwrap();
+    assert_ne!(moved.inode, a.inode);
+    assert_eq!(read::content(&other, &moved.place).unwrap(), a.content);
+    assert_eq!(read::open(&other, &moved.place).unwrap().mtime, Timestamp(1_000_000_000));
+    assert!(files(&w.inbox).is_empty());
+    assert_eq!(touched.copy_over(&open(&w.inbox), &a.place, &open(&other), &a.place).unwrap(), None);
+    let b = w.deliver(&w.inbox, "u1", "S", b"b\r\n");
+    let result = touched.copy_over(&open(&w.inbox), &b.place, &open(&other), &b.place);
+    assert!(matches!(result, Err(Error::Exists { .. })));
+    assert_eq!((files(&w.inbox), files(&other)), (vec!["cur/u1:2,S".to_owned()], vec!["cur/u1:2,S".to_owned()]));
+}
+
+#[test]
+fn a_twin_gets_a_name_of_its_own() {
+    let w = world();
+    w.deliver(&w.inbox, "u1", "", b"a\r\n");
+    w.deliver(&w.inbox, "u1", "FS", b"b\r\n");
+    let mut touched = Touched::new();
+    let renamed = touched.set_unique(&w.inbox, &place("cur/u1:2,FS"), b"u2").unwrap();
+    assert_eq!(renamed.to_bytes(), b"cur/u2:2,FS");
+    let gone = touched.set_unique(&w.inbox, &place("cur/u1:2,FS"), b"u3");
+    assert!(matches!(gone, Err(Error::Gone { .. })));
+    let bad = touched.set_unique(&w.inbox, &place("new/u1"), b"a/b");
+    assert!(matches!(bad, Err(Error::FileName { .. })));
+    assert_eq!(files(&w.inbox), ["cur/u2:2,FS", "new/u1"]);
+}

@@ -109,3 +109,14 @@ fn a_renamed_folder_takes_its_messages_along() {
     assert!(!a.path.exists());
     assert!(matches!(w.layout.rename(&folder("A"), &folder("D")), Err(Error::Missing { .. })));
 }
+
+#[test]
+fn a_folder_that_lost_its_messages_is_not_made_again() {
+    let w = world();
+    std::fs::remove_dir(w.inbox.path.join("cur")).unwrap();
+    let again = w.layout.create(&FolderName::inbox());
+    assert!(matches!(again, Err(Error::Missing { path }) if path.ends_with("INBOX/cur")));
+    assert!(!w.inbox.path.join("cur").exists());
+    w.layout.repair(&FolderName::inbox()).unwrap();
+    assert!(scan(&w.inbox).unwrap().entries.is_empty());
+}

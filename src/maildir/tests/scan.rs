@@ -22,7 +22,7 @@ fn messages_are_found_and_everything_else_is_not_one() {
     assert_eq!((s.foreign, s.twins.len(), s.steady), (2, 0, true));
     assert_eq!(s.stamp, stamp(&w.inbox).unwrap());
     let link = place("new/link");
-    assert!(matches!(read::open(&w.inbox, &link), Err(Error::Foreign { .. })));
+    assert!(matches!(read::open(&w.inbox, &link), Err(Error::Unreadable { .. })));
 }
 
 #[test]

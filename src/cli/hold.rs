@@ -1,0 +1,149 @@
+//! Holding a Maildir for one run: its root is checked and made, its lock taken, its state opened.
+
+use std::path::PathBuf;
+
+use crate::account::{Account, Store};
+use crate::maildir::{FileSystem, Layout};
+use crate::severity::Severity;
+use crate::state::{Access, Continuity, Lock, State};
+use crate::stop::Stop;
+
+/// Why a Maildir cannot be held.
+pub type Failure = Box<dyn Severity + Send>;
+
+/// How a Maildir is held.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// Nothing is created or changed.
+    pub dry_run: bool,
+    /// Wait for a run that holds it.
+    pub wait: bool,
+}
+
+/// A Maildir that no other run can use while this lives.
+pub struct Held {
+    /// The root, without links if it exists.
+    pub root: PathBuf,
+    /// What its file system can be trusted with.
+    pub file_system: FileSystem,
+    /// Its state.
+    pub state: State,
+    /// Whether the state is of these files.
+    pub continuity: Continuity,
+    /// `None` in a dry run over a Maildir that nothing has worked on.
+    _lock: Option<Lock>,
+}
+
+impl Held {
+    /// Takes the Maildir of `store`.
+    ///
+    /// # Errors
+    /// A root that cannot be used (78, 74), another run (75), a state that cannot be opened (74, 78), a stop (130).
+    pub fn take(store: &Store, how: How, stop: &Stop) -> Result<Self, Failure> {
+        if how.dry_run { Self::look(store, how, stop) } else { Self::work(store, how, stop) }
+    }
+
+    fn work(store: &Store, how: How, stop: &Stop) -> Result<Self, Failure> {
+        let mut layout = Layout::new(store);
+        let file_system = layout.prepare_root().map_err(boxed)?;
+        let dir = layout.state_dir();
+        let lock = Lock::take(&dir, how.wait, stop).map_err(boxed)?;
+        let mut state = State::open(&dir, Access::Write { local: !file_system.network }).map_err(boxed)?;
+        let continuity = state.continuity(layout.root()).map_err(boxed)?;
+        if continuity == Continuity::New {
+            // Made here and now, whatever becomes of this run.
+            state.record_identity(layout.root()).map_err(boxed)?;
+        }
+        Ok(Self { root: layout.root().to_owned(), file_system, state, continuity, _lock: Some(lock) })
+    }
+
+    fn look(store: &Store, how: How, stop: &Stop) -> Result<Self, Failure> {
+        let layout = Layout::new(store);
+        layout.check_root().map_err(boxed)?;
+        let dir = layout.state_dir();
+        // A lock that nobody ever took is not made for a look.
+        let lock = dir.join("lock").exists().then(|| Lock::take(&dir, how.wait, stop)).transpose().map_err(boxed)?;
+        let file_system = FileSystem::of(&dir).unwrap_or_default();
+        let state = State::open(&dir, Access::Read).map_err(boxed)?;
+        let continuity = state.continuity(layout.root()).map_err(boxed)?;
+        Ok(Self { root: layout.root().to_owned(), file_system, state, continuity, _lock: lock })
+    }
+
+    /// The account's view of the root.
+    #[must_use]
+    pub fn layout(&self, account: &Account) -> Layout {
+        Layout::new(&Store { root: self.root.clone(), ..account.store.clone() })
+    }
+
+    /// Records that the state is of these files: to be called when every account of the run has dealt with a copy or a
+    /// restored backup.
+    ///
+    /// # Errors
+    /// Those of the state.
+    pub fn settle(&mut self) -> Result<(), Failure> {
+        self.state.record_identity(&self.root).map_err(boxed)
+    }
+}
+
+fn boxed<E: Severity + Send + 'static>(error: E) -> Failure {
+    Box::new(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::LayoutKind;
+    use crate::mail::lines::LineEndings;
+    use crate::severity::Kind;
+
+    fn store(root: PathBuf) -> Store {
+        Store { root, layout: LayoutKind::Nested, line_endings: LineEndings::Lf }
+    }
+
+    const WORK: How = How { dry_run: false, wait: false };
+    const LOOK: How = How { dry_run: true, wait: false };
+
+    #[test]
+    fn a_look_leaves_nothing_and_a_run_keeps_others_out() {
+        let temp = tempfile::tempdir().unwrap();
+        let stop = Stop::new().unwrap();
+        let store = store(temp.path().join("mail"));
+        let looked = Held::take(&store, LOOK, &stop).map_err(|e| e.to_string()).unwrap();
+        assert_eq!(looked.continuity, Continuity::New);
+        assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0);
+        let held = Held::take(&store, WORK, &stop).map_err(|e| e.to_string()).unwrap();
+        assert_eq!(held.continuity, Continuity::New);
+        for how in [WORK, LOOK] {
+            assert_eq!(Held::take(&store, how, &stop).err().map(|e| e.kind()), Some(Kind::TryLater));
+        }
+        drop(held);
+        for how in [LOOK, WORK] {
+            let held = Held::take(&store, how, &stop).map_err(|e| e.to_string()).unwrap();
+            assert_eq!(held.continuity, Continuity::Same);
+        }
+    }
+
+    #[test]
+    fn a_copy_is_known_until_it_is_settled() {
+        let temp = tempfile::tempdir().unwrap();
+        let stop = Stop::new().unwrap();
+        let store = store(temp.path().join("mail"));
+        drop(Held::take(&store, WORK, &stop));
+        std::fs::rename(&store.root, temp.path().join("old")).unwrap();
+        std::fs::create_dir_all(store.root.join(".mailferry")).unwrap();
+        let state = ".mailferry/state.db";
+        std::fs::copy(temp.path().join("old").join(state), store.root.join(state)).unwrap();
+        for _ in 0..2 {
+            let held = Held::take(&store, WORK, &stop).map_err(|e| e.to_string()).unwrap();
+            assert_eq!(held.continuity, Continuity::Broken);
+        }
+        Held::take(&store, WORK, &stop)
+            .map_err(|e| e.to_string())
+            .unwrap()
+            .settle()
+            .map_err(|e| e.to_string())
+            .unwrap();
+        let held = Held::take(&store, WORK, &stop).map_err(|e| e.to_string()).unwrap();
+        assert_eq!(held.continuity, Continuity::Same);
+    }
+}

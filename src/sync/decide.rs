@@ -1,0 +1,249 @@
+//! From what was found to a plan: pairing and moves, with the headers and bodies that they ask for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use crate::imap::{Access, BodySink, FetchSet, Items, Session};
+use crate::mail::snapshot::RemoteMessage;
+use crate::mail::{Content, ContentHasher, Digest, Side, Uid, UidSet};
+use crate::state::FolderId;
+
+use super::adopt::{self, LocalCandidate, Pairing, RemoteCandidate};
+use super::engine::{Engine, Error, Folders};
+use super::moves::{self, At, Moves};
+use super::plan::{Paired, Plan, Rules, plan};
+use super::survey::Survey;
+use super::view::View;
+
+/// Above this many messages that resemble others by Message-ID alone a folder uploads nothing (HAZARDS 24).
+const LOOKALIKES: usize = 20;
+
+/// Makes the plan.
+///
+/// # Errors
+/// What takes the account down.
+pub fn decide(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey, rules: &Rules) -> Result<Plan, Error> {
+    let mut paired = Paired::default();
+    for view in &mut survey.views {
+        if !view.local_new.is_empty() && !view.remote_new.is_empty() {
+            let pairing = pair_folder(engine, folders, view)?;
+            record(engine, view, pairing, &mut paired)?;
+        }
+    }
+    let moves = find_moves(engine, folders, &mut survey.views, &paired)?;
+    Ok(plan(&survey.views, &paired, &moves, rules))
+}
+
+fn record(engine: &Engine<'_>, view: &mut View, pairing: Pairing, paired: &mut Paired) -> Result<(), Error> {
+    if pairing.lookalikes > LOOKALIKES {
+        view.no_uploads = true;
+        let detail = format!(
+            "{} messages here have the Message-ID of others on the server but not their content: nothing is uploaded to this folder",
+            pairing.lookalikes
+        );
+        engine.standing(
+            Some(&view.name),
+            "lookalikes",
+            &detail,
+            Some("compare them with `mailferry verify --deep`"),
+        )?;
+    }
+    let at = |index| At { folder: view.folder, index };
+    paired.undecided.extend(pairing.undecided.iter().map(|&i| (Side::Local, at(i))));
+    paired.undecided.extend(pairing.bodies_needed.iter().map(|&i| (Side::Remote, at(i))));
+    paired.pairs.insert(view.folder, pairing.pairs);
+    Ok(())
+}
+
+fn pair_folder(engine: &Engine<'_>, folders: &Folders, view: &mut View) -> Result<Pairing, Error> {
+    let locals: Vec<LocalCandidate> = view
+        .local_new
+        .iter()
+        .map(|l| LocalCandidate {
+            digest: l.content.digest,
+            header: l.content.header,
+            message_id: l.content.message_id,
+            size: l.content.size,
+            date: l.date,
+            flags: l.flags.clone(),
+        })
+        .collect();
+    ask_message_ids(engine, folders, view)?;
+    bind_intents(engine, view, &locals)?;
+    let headers: UidSet = adopt::headers_needed(&locals, &candidates(view)).into_iter().collect();
+    fetch_headers(engine, folders, view, &headers)?;
+    let pairing = adopt::pair(&locals, &candidates(view));
+    if pairing.bodies_needed.is_empty() {
+        return Ok(pairing);
+    }
+    let bodies: UidSet =
+        pairing.bodies_needed.iter().filter_map(|&i| view.remote_new.get(i)).map(|r| r.message.uid).collect();
+    digest_bodies(engine, folders, view, &bodies)?;
+    Ok(adopt::pair(&locals, &candidates(view)))
+}
+
+fn candidates(view: &View) -> Vec<RemoteCandidate> {
+    view.remote_new
+        .iter()
+        .map(|r| RemoteCandidate {
+            uid: r.message.uid,
+            size: r.message.size,
+            date: r.message.date,
+            message_id: r.message.message_id,
+            header: r.header,
+            digest: r.digest,
+            flags: r.flags(),
+        })
+        .collect()
+}
+
+/// An upload whose answer never came (HAZARDS 14): the only message since then with its Message-ID is it, even where the
+/// server has rewritten its header.
+fn bind_intents(engine: &Engine<'_>, view: &mut View, locals: &[LocalCandidate]) -> Result<(), Error> {
+    let intents = engine.state().intents(view.folder)?;
+    for intent in intents {
+        let (Some(id), Some(digest), Some(from)) = (intent.message_id, intent.digest, intent.uid_next) else {
+            continue;
+        };
+        let since = |uid: Uid| uid >= from;
+        let mut found =
+            view.remote_new.iter_mut().filter(|r| since(r.message.uid) && r.message.message_id == Some(Some(id)));
+        let (Some(only), None) = (found.next(), found.next()) else { continue };
+        if let Some(local) = locals.iter().find(|l| l.digest == digest)
+            && locals.iter().filter(|l| l.message_id == Some(id)).count() == 1
+        {
+            (only.header, only.digest) = (Some(local.header), Some(local.digest));
+        }
+    }
+    Ok(())
+}
+
+/// Runs `work` with the view's folder open, under the UIDVALIDITY that the view was made under.
+fn with_folder(
+    engine: &Engine<'_>,
+    folders: &Folders,
+    view: &View,
+    work: &mut dyn FnMut(&mut Session) -> Result<(), crate::imap::Error>,
+) -> Result<(), Error> {
+    engine.check_stop()?;
+    let Some(mailbox) = folders.get(&view.folder).and_then(|f| f.mailbox.as_ref()) else { return Ok(()) };
+    let mut tries = 0;
+    loop {
+        let mut conn = engine.connection()?;
+        conn.open = None;
+        let outcome = conn.session.select(mailbox, Access::ReadOnly, None).and_then(|_| work(&mut conn.session));
+        engine.give_back(conn);
+        match outcome {
+            Err(error) if tries < 3 && crate::severity::Severity::retry(&error) == crate::severity::Retry::Now => {
+                tries += 1
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+fn ask_message_ids(engine: &Engine<'_>, folders: &Folders, view: &mut View) -> Result<(), Error> {
+    let unasked: UidSet =
+        view.remote_new.iter().filter(|r| r.message.message_id.is_none()).map(|r| r.message.uid).collect();
+    if unasked.is_empty() {
+        return Ok(());
+    }
+    let mut told: BTreeMap<Uid, RemoteMessage> = BTreeMap::new();
+    with_folder(engine, folders, view, &mut |session| {
+        let pending = session.send_fetch(&FetchSet::Uids(unasked.clone()), Items::MESSAGE_ID, None)?;
+        session.finish_fetch(pending, &mut |m| {
+            told.insert(m.uid, m);
+        })?;
+        Ok(())
+    })?;
+    for new in &mut view.remote_new {
+        if let Some(message) = told.get(&new.message.uid) {
+            new.message.message_id = message.message_id;
+        }
+    }
+    Ok(())
+}
+
+fn fetch_headers(engine: &Engine<'_>, folders: &Folders, view: &mut View, set: &UidSet) -> Result<(), Error> {
+    if set.is_empty() {
+        return Ok(());
+    }
+    let mut told: BTreeMap<Uid, Digest> = BTreeMap::new();
+    with_folder(engine, folders, view, &mut |session| {
+        session.headers(set, &mut |uid, header| {
+            let mut hasher = ContentHasher::new();
+            hasher.update(header);
+            told.insert(uid, hasher.finish().header);
+        })
+    })?;
+    for new in &mut view.remote_new {
+        new.header = new.header.or(told.get(&new.message.uid).copied());
+    }
+    Ok(())
+}
+
+/// Reads bodies through without storing them.
+#[derive(Default)]
+struct Digests {
+    current: Option<ContentHasher>,
+    done: BTreeMap<Uid, Content>,
+}
+
+impl BodySink for Digests {
+    fn begin(&mut self, _size: u64) -> io::Result<()> {
+        self.current = Some(ContentHasher::new());
+        Ok(())
+    }
+    fn data(&mut self, chunk: &[u8]) -> io::Result<()> {
+        if let Some(hasher) = &mut self.current {
+            hasher.update(chunk);
+        }
+        Ok(())
+    }
+    fn end(&mut self, message: &RemoteMessage) -> io::Result<()> {
+        if let Some(hasher) = self.current.take() {
+            self.done.insert(message.uid, hasher.finish());
+        }
+        Ok(())
+    }
+    fn missing(&mut self, _message: &RemoteMessage) {}
+    fn forget(&mut self) {
+        self.current = None;
+    }
+}
+
+fn digest_bodies(engine: &Engine<'_>, folders: &Folders, view: &mut View, set: &UidSet) -> Result<(), Error> {
+    let mut digests = Digests::default();
+    with_folder(engine, folders, view, &mut |session| {
+        let pending = session.send_bodies(set)?;
+        session.finish_bodies(pending, &mut digests)
+    })?;
+    for new in &mut view.remote_new {
+        if let Some(content) = digests.done.get(&new.message.uid) {
+            new.digest = Some(content.digest);
+        }
+    }
+    Ok(())
+}
+
+fn find_moves(engine: &Engine<'_>, folders: &Folders, views: &mut [View], paired: &Paired) -> Result<Moves, Error> {
+    let mut found = Moves::default();
+    if moves::any_missing(views, Side::Local) {
+        found.local = moves::local_moves(views, &paired.taken(Side::Local));
+    }
+    if !moves::any_missing(views, Side::Remote) {
+        return Ok(found);
+    }
+    let taken: BTreeSet<At> = paired.taken(Side::Remote);
+    let arrivals: BTreeSet<FolderId> = views.iter().filter(|v| !v.remote_new.is_empty()).map(|v| v.folder).collect();
+    for view in views.iter_mut().filter(|v| arrivals.contains(&v.folder)) {
+        ask_message_ids(engine, folders, view)?;
+    }
+    for (folder, uids) in moves::headers_needed(views, &taken) {
+        if let Some(view) = views.iter_mut().find(|v| v.folder == folder) {
+            fetch_headers(engine, folders, view, &uids.into_iter().collect())?;
+        }
+    }
+    found.remote = moves::remote_moves(views, &taken);
+    Ok(found)
+}

@@ -1,0 +1,273 @@
+//! Uploads: intents first, then APPENDs in flights, then rows. What was answered OK is never sent again (HAZARDS 14, 15).
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+
+use crate::imap::{Append, AppendHow, Appended, FetchSet, Items};
+use crate::mail::{MessageId, Uid};
+use crate::maildir::{FolderDir, Place, read};
+use crate::severity::{Retry, Severity as _};
+use crate::state::intent::Intent;
+use crate::state::{FolderId, Mark, RowId, base, intent};
+
+use super::super::engine::{Conn, Error};
+use super::super::op::Op;
+use super::super::view::LocalNew;
+use super::{Run, settle};
+
+/// At most so many messages have their intents written, are sent and remembered together.
+const BATCH: usize = 500;
+/// At most so many bytes.
+const BATCH_BYTES: u64 = 32 << 20;
+
+/// A file that is opened when its turn comes and closed when it is read: 500 waiting messages hold no descriptor.
+struct Lazy<'a> {
+    dir: &'a FolderDir,
+    place: Place,
+    open: Option<Box<dyn Read>>,
+    done: bool,
+}
+
+impl Read for Lazy<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.done {
+            return Ok(0);
+        }
+        if self.open.is_none() {
+            let message = read::open(self.dir, &self.place).map_err(io::Error::other)?;
+            self.open = Some(Box::new(read::wire_reader(message.file)));
+        }
+        let n = self.open.as_mut().map_or(Ok(0), |reader| reader.read(buffer))?;
+        if n == 0 && !buffer.is_empty() {
+            (self.open, self.done) = (None, true);
+        }
+        Ok(n)
+    }
+}
+
+impl Run<'_, '_> {
+    pub(super) fn upload(&self, ops: Vec<Op>) -> Result<(), Error> {
+        let mut by_folder: BTreeMap<FolderId, Vec<LocalNew>> = BTreeMap::new();
+        for op in ops {
+            if let Op::Upload { folder, local } = op {
+                by_folder.entry(folder).or_default().push(local);
+            }
+        }
+        let mut batches = Vec::new();
+        for (folder, messages) in by_folder {
+            let mut batch: Vec<LocalNew> = Vec::new();
+            let mut bytes = 0;
+            for message in messages {
+                if !batch.is_empty() && (batch.len() >= BATCH || bytes + message.content.size > BATCH_BYTES) {
+                    batches.push((folder, std::mem::take(&mut batch)));
+                    bytes = 0;
+                }
+                bytes += message.content.size;
+                batch.push(message);
+            }
+            batches.push((folder, batch));
+        }
+        for (folder, batch) in batches {
+            self.engine.check_stop()?;
+            if self.is_failed(folder) {
+                continue;
+            }
+            let mut conn = self.engine.connection()?;
+            let outcome = self.upload_batch(&mut conn, folder, &batch);
+            self.engine.give_back(conn);
+            self.contain(folder, outcome)?;
+        }
+        Ok(())
+    }
+
+    fn upload_batch(&self, conn: &mut Conn, folder: FolderId, batch: &[LocalNew]) -> Result<(), Error> {
+        let uid_next = self.next_uid(folder);
+        let intents = self.intend(folder, uid_next, batch)?;
+        crate::checkpoint::hit("upload.intended");
+        let all: Vec<usize> = (0..batch.len()).collect();
+        let mut results = self.append(conn, folder, batch, &all, AppendHow::Batched)?;
+        let refused: Vec<usize> = failed(&results, |e| !e.is_fatal());
+        if refused.len() > 1 && conn.session.is_alive() {
+            // A refused batch is looked up before anything of it is sent again, and then goes one by one.
+            let found = self.look_up(conn, folder, uid_next, batch, &refused)?;
+            let rest: Vec<usize> = refused.into_iter().filter(|i| !found.contains_key(i)).collect();
+            for (i, uid) in found {
+                results.insert(i, Ok(Appended { uid_validity: self.validity(folder), uid: Some(uid) }));
+            }
+            results.extend(self.append(conn, folder, batch, &rest, AppendHow::OneByOne)?);
+        }
+        crate::checkpoint::hit("upload.sent");
+        let unknown: Vec<usize> = results
+            .iter()
+            .filter(|(_, r)| r.as_ref().is_ok_and(|a| a.uid.is_none() || a.uid_validity != self.validity(folder)))
+            .map(|(i, _)| *i)
+            .collect();
+        let found = if unknown.is_empty() || !conn.session.is_alive() {
+            BTreeMap::new()
+        } else {
+            self.look_up(conn, folder, uid_next, batch, &unknown)?
+        };
+        self.remember(folder, batch, &results, &found, &intents)?;
+        self.report_failures(folder, batch, results)
+    }
+
+    fn intend(&self, folder: FolderId, uid_next: Option<Uid>, batch: &[LocalNew]) -> Result<Vec<i64>, Error> {
+        Ok(self.engine.state().commit(|db| {
+            batch
+                .iter()
+                .map(|local| {
+                    intent::insert(
+                        db,
+                        &Intent {
+                            id: 0,
+                            folder,
+                            uid_next,
+                            message: local.row.as_ref().map(|r| r.id),
+                            file: Some(local.place.clone()),
+                            digest: Some(local.content.digest),
+                            message_id: local.content.message_id,
+                        },
+                    )
+                })
+                .collect()
+        })?)
+    }
+
+    fn append(
+        &self,
+        conn: &mut Conn,
+        folder: FolderId,
+        batch: &[LocalNew],
+        which: &[usize],
+        how: AppendHow,
+    ) -> Result<BTreeMap<usize, Result<Appended, crate::imap::Error>>, Error> {
+        let target = self.folder(folder)?;
+        let Some(mailbox) = target.mailbox.clone() else {
+            return Err(Error::Guard(format!("{} is not on the server", target.name)));
+        };
+        let mask = self.mask(folder);
+        let mut bodies = Vec::new();
+        for &i in which {
+            let Some(local) = batch.get(i) else { continue };
+            let Some(place) = Place::from_bytes(&local.place) else { continue };
+            let lazy = Lazy { dir: &target.dir, place, open: None, done: false };
+            bodies.push((i, mask.keep(&local.flags), local, lazy));
+        }
+        let mut messages: Vec<Append<'_>> = bodies
+            .iter_mut()
+            .map(|(_, flags, local, lazy)| Append { flags, date: local.date, size: local.content.size, body: lazy })
+            .collect();
+        let answers = conn.session.append(&mailbox, &mut messages, how);
+        drop(messages);
+        Ok(bodies.iter().map(|(i, ..)| *i).zip(answers).collect())
+    }
+
+    /// Finds messages that came to a folder since `since` by their Message-ID; only what is the only one of its kind counts.
+    fn look_up(
+        &self,
+        conn: &mut Conn,
+        folder: FolderId,
+        since: Option<Uid>,
+        batch: &[LocalNew],
+        which: &[usize],
+    ) -> Result<BTreeMap<usize, Uid>, Error> {
+        conn.open = None;
+        conn.open(self.folder(folder)?, self.validity(folder))?;
+        let set = since.map_or(FetchSet::All, FetchSet::From);
+        let pending = conn.session.send_fetch(&set, Items::MESSAGE_ID | Items::SIZE, None)?;
+        let mut there: BTreeMap<MessageId, Vec<(Uid, Option<u64>)>> = BTreeMap::new();
+        let mut last = BTreeMap::new();
+        conn.session.finish_fetch(pending, &mut |m| {
+            if let Some(Some(id)) = m.message_id {
+                there.entry(id).or_default().push((m.uid, m.size));
+            }
+            last.insert(m.uid, m.size);
+        })?;
+        let mut found = BTreeMap::new();
+        for &i in which {
+            let Some(content) = batch.get(i).map(|l| &l.content) else { continue };
+            let Some(candidates) = content.message_id.and_then(|id| there.get_mut(&id)) else { continue };
+            let exact = candidates.iter().position(|(_, size)| *size == Some(content.size));
+            let only = (candidates.len() == 1).then_some(0);
+            if let Some(at) = exact.or(only) {
+                found.insert(i, candidates.swap_remove(at).0);
+            }
+        }
+        Ok(found)
+    }
+
+    fn remember(
+        &self,
+        folder: FolderId,
+        batch: &[LocalNew],
+        results: &BTreeMap<usize, Result<Appended, crate::imap::Error>>,
+        found: &BTreeMap<usize, Uid>,
+        intents: &[i64],
+    ) -> Result<(), Error> {
+        let (mut sent, mut bytes) = (0, 0);
+        let validity = self.validity(folder);
+        let mask = self.mask(folder);
+        self.engine.state().commit(|db| {
+            for (i, local) in batch.iter().enumerate() {
+                let fatal = !matches!(results.get(&i), Some(Err(e)) if !e.is_fatal());
+                if let Some(Ok(appended)) = results.get(&i) {
+                    let told =
+                        appended.uid.filter(|_| appended.uid_validity.is_some() && appended.uid_validity == validity);
+                    let uid = told.or(found.get(&i).copied());
+                    let mut row =
+                        settle::row(folder, Some(local), None, if uid.is_some() { Mark::Paired } else { Mark::Sent });
+                    row.uid = uid;
+                    row.flags = mask.keep(&local.flags);
+                    if row.id == RowId(0) {
+                        base::insert(db, &row)?;
+                    } else {
+                        base::update(db, &row)?;
+                    }
+                    sent += 1;
+                    bytes += local.content.size;
+                }
+                // An intent stays while nobody knows whether the message arrived.
+                if (results.get(&i).is_some_and(Result::is_ok) || !fatal)
+                    && let Some(&id) = intents.get(i)
+                {
+                    intent::delete(db, id)?;
+                }
+            }
+            Ok(())
+        })?;
+        self.count(|s| s.uploaded += sent);
+        Ok(())
+    }
+
+    fn report_failures(
+        &self,
+        folder: FolderId,
+        batch: &[LocalNew],
+        results: BTreeMap<usize, Result<Appended, crate::imap::Error>>,
+    ) -> Result<(), Error> {
+        let mut lost = None;
+        for (i, result) in results {
+            let Err(error) = result else { continue };
+            if error.is_fatal() || error.retry() == Retry::Now {
+                lost.get_or_insert(error);
+                continue;
+            }
+            if matches!(error, crate::imap::Error::Skipped(_)) {
+                continue;
+            }
+            let name = batch.get(i).map(|l| String::from_utf8_lossy(&l.place).into_owned()).unwrap_or_default();
+            self.mark_failed(folder);
+            self.count(|s| s.skipped += 1);
+            let target = self.folder(folder)?;
+            self.engine.fail_message(&target.name, &name, &error);
+        }
+        lost.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+fn failed(
+    results: &BTreeMap<usize, Result<Appended, crate::imap::Error>>,
+    wanted: impl Fn(&crate::imap::Error) -> bool,
+) -> Vec<usize> {
+    results.iter().filter(|(_, r)| r.as_ref().is_err_and(&wanted)).map(|(i, _)| *i).collect()
+}

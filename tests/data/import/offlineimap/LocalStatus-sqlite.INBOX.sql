@@ -1,0 +1,12 @@
+PRAGMA foreign_keys=OFF;
+BEGIN TRANSACTION;
+CREATE TABLE metadata (key VARCHAR(50) PRIMARY KEY, value VARCHAR(128));
+INSERT INTO metadata VALUES('db_version','2');
+CREATE TABLE status (id INTEGER PRIMARY KEY, flags VARCHAR(50), mtime INTEGER, labels VARCHAR(256));
+INSERT INTO status VALUES(1,'',0,'');
+INSERT INTO status VALUES(2,'',0,'');
+INSERT INTO status VALUES(3,'',0,'');
+INSERT INTO status VALUES(4,'FS',0,'');
+INSERT INTO status VALUES(5,'S',0,'');
+INSERT INTO status VALUES(6,'',0,'');
+COMMIT;

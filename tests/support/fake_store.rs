@@ -1,0 +1,64 @@
+//! What the fake IMAP server holds and says of itself.
+
+use super::message::wire_lines;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One message on the fake server.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub uid: u32,
+    /// IMAP names.
+    pub flags: BTreeSet<String>,
+    /// Seconds since 1970.
+    pub date: i64,
+    /// With CRLF.
+    pub bytes: Vec<u8>,
+    /// The server cannot give its body: `BODY[] NIL`.
+    pub broken: bool,
+}
+
+/// One folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    pub uid_validity: u32,
+    pub uid_next: u32,
+    /// As in LIST: `\\HasNoChildren \\Trash`.
+    pub attributes: String,
+    pub messages: Vec<Message>,
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self { uid_validity: 1, uid_next: 1, attributes: String::new(), messages: Vec::new() }
+    }
+}
+
+impl Folder {
+    /// Adds a message (LF becomes CRLF) under the next UID.
+    pub fn add(&mut self, bytes: &[u8], flags: &[&str], date: i64) -> u32 {
+        let uid = self.uid_next;
+        self.uid_next += 1;
+        let flags = flags.iter().map(ToString::to_string).collect();
+        self.messages.push(Message { uid, flags, date, bytes: wire_lines(bytes), broken: false });
+        uid
+    }
+}
+
+/// Everything the server has and says of itself.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub greeting: String,
+    pub capabilities: String,
+    /// By the name as it goes over the wire.
+    pub folders: BTreeMap<String, Folder>,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            greeting: "* OK ready".into(),
+            capabilities: "IMAP4rev1".into(),
+            folders: BTreeMap::from([("INBOX".to_owned(), Folder::default())]),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What `sync` does, seen from outside.
+
+mod basics;
+mod faults;
+mod hazards;
+mod scenarios;

@@ -1,0 +1,14 @@
+//! The one integration test binary: support code with its own tests, then what is tested through the built program.
+#![allow(
+    dead_code,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod support;
+mod sync;
