@@ -49,7 +49,8 @@ fn compare(engine: &mut Engine<'_>, deep: bool, figures: &mut Verified) -> Resul
     engine.report.summary.folders = 1;
     let nameless = listing.messages.iter().filter(|m| m.uidl.is_none()).count();
     if nameless > 0 {
-        let message = format!("{nameless} messages have no UIDL on this server: they cannot be compared without retrieving them");
+        let message =
+            format!("{nameless} messages have no UIDL on this server: they cannot be compared without retrieving them");
         let hint = Some("mailferry fetch recognises them by their headers".to_owned());
         engine.tell(None, Body::Warning { message, hint });
     }

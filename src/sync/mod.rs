@@ -26,6 +26,7 @@ pub mod verify;
 pub mod view;
 
 pub use engine::{Job, Options, Report};
+pub use places::remote_folder;
 
 use crate::account::OnDelete;
 use crate::mail::Side;

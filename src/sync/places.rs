@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::imap::{self, ListAsk, ListedFolder, Listing, MailboxName, SpecialUse};
+use crate::imap::{self, Access, ListAsk, ListedFolder, Listing, MailboxName, SpecialUse};
 use crate::mail::{FolderName, Side};
 use crate::maildir::{self, Discovery, deliver};
 use crate::severity::{Scope, Severity as _};
@@ -58,12 +58,7 @@ pub fn prepare(engine: &mut Engine<'_>, full: bool) -> Result<(Folders, Trash), 
 ///
 /// # Errors
 /// What takes the account down.
-pub(super) fn open(
-    engine: &Engine<'_>,
-    conn: &mut Conn,
-    listed: &Listed,
-    steps: &[Step],
-) -> Result<Folders, Error> {
+pub(super) fn open(engine: &Engine<'_>, conn: &mut Conn, listed: &Listed, steps: &[Step]) -> Result<Folders, Error> {
     let mut out = Folders::new();
     let by_name: BTreeMap<&FolderName, &FolderRow> = listed.known.iter().map(|row| (&row.name, row)).collect();
     for (at, step) in steps.iter().enumerate() {
@@ -108,7 +103,9 @@ impl Listed {
     }
 }
 
-fn remote_folder(folder: &ListedFolder) -> RemoteFolder {
+/// A listed folder as the rules over folders see it.
+#[must_use]
+pub fn remote_folder(folder: &ListedFolder) -> RemoteFolder {
     let special = folder.special.map(|s| match s {
         SpecialUse::All => Special::All,
         SpecialUse::Flagged => Special::Flagged,
@@ -190,7 +187,10 @@ fn folder(
         None if dry => FolderId(-1 - i64::try_from(at).unwrap_or(0)),
         None => engine.state().folder(engine.account.id, &step.name)?,
     };
-    if !dry && row.is_none_or(|r| !r.had_local) && !matches!(step.action, Action::Lost(_)) {
+    if !dry
+        && (engine.account.unfinished || row.is_none_or(|r| !r.had_local))
+        && !matches!(step.action, Action::Lost(_))
+    {
         clean(&dir);
     }
     Ok(Some(Folder {
@@ -316,6 +316,8 @@ fn empty_and_delete(conn: &mut Conn, mailbox: &MailboxName) -> Result<(), Error>
     if !empty {
         return Err(Error::Guard("the folder on the server has new messages: it stays".to_owned()));
     }
+    // A folder that is open here would take the connection with it (Dovecot).
+    conn.session.select(&MailboxName::new(b"INBOX"), Access::ReadOnly, None)?;
     conn.session.delete(mailbox)?;
     Ok(())
 }

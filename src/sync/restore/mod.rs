@@ -13,7 +13,7 @@ use crate::state::Row;
 
 use super::engine::{Engine, Error, Folders};
 use super::folders::FolderRules;
-use super::moves::{At, Moves};
+use super::moves::{self, At, Moves};
 use super::plan::Paired;
 use super::survey::{self, Survey, Thoroughness};
 use super::view::{LocalNew, LocalNow, View};
@@ -28,13 +28,14 @@ pub(super) fn walk(engine: &mut Engine<'_>, how: Thoroughness) -> Result<(), Err
     engine.report().summary.folders = folders.len() as u64;
     let mut survey = survey::survey(engine, &folders, Thoroughness { full: true, ..how })?;
     let mut paired = Paired::default();
+    let gone = moves::gone(&survey.views);
     for view in &mut survey.views {
-        decide::pair(engine, &folders, view, &mut paired)?;
+        decide::pair(engine, &folders, view, &gone, &mut paired)?;
     }
     // What was moved to another folder on the server is there: where it comes from it is not missing.
-    let moves = decide::find_moves(engine, &folders, &mut survey.views, &paired)?;
-    take_missing(engine, &folders, &mut survey, &moves, &mut paired)?;
-    let plan = plan::plan(&survey.views, &paired, &moves, engine.job.account.max_size);
+    let moved = decide::find_moves(engine, &folders, &mut survey.views, &paired)?;
+    take_missing(engine, &folders, &mut survey, &moved, &mut paired)?;
+    let plan = plan::plan(&survey.views, &paired, &moved, engine.job.account.max_size);
     super::tell(engine, &folders, &survey, &plan)?;
     if engine.job.options.dry_run {
         return super::print(engine, &folders, &plan);
@@ -64,7 +65,7 @@ fn take_missing(
     engine: &Engine<'_>,
     folders: &Folders,
     survey: &mut Survey,
-    moves: &Moves,
+    moved: &Moves,
     paired: &mut Paired,
 ) -> Result<(), Error> {
     for view in &mut survey.views {
@@ -74,7 +75,7 @@ fn take_missing(
         let mut gone = Vec::new();
         for touched in known {
             match (&touched.local, &touched.remote) {
-                (Some(now), None) if !moves.remote.contains_key(&touched.row.id) => {
+                (Some(now), None) if !moved.remote.contains_key(&touched.row.id) => {
                     gone.push((touched.row.clone(), now.clone()));
                 }
                 (Some(_) | None, Some(_) | None) => view.touched.push(touched),
@@ -91,7 +92,7 @@ fn take_missing(
         if view.local_new.len() > known {
             paired.pairs.remove(&view.folder);
             paired.undecided.retain(|(_, at)| at.folder != view.folder);
-            decide::pair(engine, folders, view, paired)?;
+            decide::pair(engine, folders, view, &moves::Gone::default(), paired)?;
         }
         refresh(engine, &folder.dir, view, known, paired);
     }

@@ -14,7 +14,7 @@ use super::super::decide::{self, Digests};
 use super::super::engine::{Engine, Error, Folders};
 use super::super::merge::Mask;
 use super::super::view::{LocalNew, RemoteNew, View};
-use super::super::{listing, survey};
+use super::super::{listing, moves, survey};
 use super::compare::{self, File, Kind, Known, dates_differ, rows_of};
 use super::{Place, tell};
 
@@ -202,12 +202,15 @@ impl<'a, 'e> Check<'a, 'e> {
     fn compare(&mut self, message: &RemoteMessage, file: usize, row: Option<&Known>) {
         self.figures.compared += 1;
         let ours = self.flags_of(file);
-        if let Some(detail) = compare::flags(ours.as_ref(), message.flags.as_ref(), &self.both(ours.as_ref(), message)) {
+        if let Some(detail) = compare::flags(ours.as_ref(), message.flags.as_ref(), &self.both(ours.as_ref(), message))
+        {
             self.differ(Kind::Flags, Some(message.uid), Some(file), Some(detail));
         }
         let Some(read) = self.files.get(file).copied().flatten() else { return };
         // In a deep look the contents themselves decide.
-        if !self.deep && let Some(detail) = compare::size(&read, message, row) {
+        if !self.deep
+            && let Some(detail) = compare::size(&read, message, row)
+        {
             self.differ(Kind::Size, Some(message.uid), Some(file), Some(detail));
         }
         self.figures.dates += u64::from(dates_differ(&read, message));
@@ -247,6 +250,7 @@ impl<'a, 'e> Check<'a, 'e> {
         }
         let folder = &self.place.folder;
         let mut view = View::empty(folder.id, folder.name.clone());
+        view.adopting = true;
         let mut at = Vec::new();
         for (index, lone) in self.locals.iter().enumerate() {
             self.engine.check_stop()?;
@@ -259,10 +263,15 @@ impl<'a, 'e> Check<'a, 'e> {
             view.local_new.push(LocalNew { place, inode, flags, content, date, row: None });
             at.push(index);
         }
-        let new = |lone: &Lone<RemoteMessage>| RemoteNew { message: lone.what.clone(), header: None, digest: None, row: None };
+        let new = |lone: &Lone<RemoteMessage>| RemoteNew {
+            message: lone.what.clone(),
+            header: None,
+            digest: None,
+            row: None,
+        };
         view.remote_new = self.remotes.iter().map(new).collect();
         let folders: Folders = [(folder.id, folder.clone())].into();
-        let pairing = decide::pair_folder(self.engine, &folders, &mut view)?;
+        let pairing = decide::pair_folder(self.engine, &folders, &mut view, &moves::Gone::default())?;
         let pairs = pairing.pairs.into_iter().filter_map(|(l, r)| Some((*at.get(l)?, r))).collect();
         self.take_pairs(pairs, &view);
         Ok(())
@@ -271,7 +280,9 @@ impl<'a, 'e> Check<'a, 'e> {
     fn take_pairs(&mut self, pairs: Vec<(usize, usize)>, view: &View) {
         let (mut locals, mut remotes) = (Vec::new(), Vec::new());
         for (l, r) in pairs {
-            let (Some(file), Some(new)) = (self.locals.get(l).map(|l| l.what), view.remote_new.get(r)) else { continue };
+            let (Some(file), Some(new)) = (self.locals.get(l).map(|l| l.what), view.remote_new.get(r)) else {
+                continue;
+            };
             self.figures.compared += 1;
             let ours = self.flags_of(file);
             let both = self.both(ours.as_ref(), &new.message);
@@ -281,9 +292,7 @@ impl<'a, 'e> Check<'a, 'e> {
             if let Some(read) = self.files.get(file).copied().flatten() {
                 self.figures.dates += u64::from(dates_differ(&read, &new.message));
             }
-            if new.digest.is_none() {
-                self.pairs.push((new.message.uid, file));
-            }
+            self.pairs.push((new.message.uid, file));
             locals.push(l);
             remotes.push(r);
         }
@@ -365,8 +374,7 @@ impl<'a, 'e> Check<'a, 'e> {
     /// Tells what was found, with names.
     fn report(mut self, total: &mut Verified) -> Result<(), Error> {
         let found = std::mem::take(&mut self.found);
-        let nameless: UidSet =
-            found.iter().filter(|f| f.file.is_none()).filter_map(|f| f.uid).take(NAMED).collect();
+        let nameless: UidSet = found.iter().filter(|f| f.file.is_none()).filter_map(|f| f.uid).take(NAMED).collect();
         let names = self.names(&nameless)?;
         let lost: UidSet = found.iter().filter(|f| f.kind == Kind::MissingFile).filter_map(|f| f.uid).collect();
         let rows = self.engine.state().rows_by_uid(self.place.folder.id, &lost)?;
