@@ -22,8 +22,7 @@ pub fn restore(context: &Context, args: &RestoreArgs) -> Exit {
     };
     let target = match &args.to {
         None => None,
-        // The Maildir is that of the first: the other account's is not touched.
-        Some(name) => match one(context, name, &overrides, Roots::Look) {
+        Some(name) => match one(context, name, &for_target(name, &overrides, &source), Roots::Look) {
             Ok(account) => Some(account),
             Err(exit) => return exit,
         },
@@ -48,6 +47,12 @@ pub fn restore(context: &Context, args: &RestoreArgs) -> Exit {
 fn one(context: &Context, name: &str, overrides: &Overrides, roots: Roots) -> Result<Account, Exit> {
     let accounts = context.accounts(&[name.to_owned()], Job::Any, overrides, roots)?;
     accounts.into_iter().next().ok_or(Exit::Failed(Kind::Config))
+}
+
+/// The Maildir is that of the source, the target's own is not touched; what else was given is meant for a URL.
+fn for_target(name: &str, given: &Overrides, source: &Account) -> Overrides {
+    let into = Some(source.store.root.clone());
+    if name.contains("://") { Overrides { into, ..given.clone() } } else { Overrides { into, ..Overrides::default() } }
 }
 
 /// Whether two accounts are one on the server.

@@ -84,6 +84,8 @@ pub struct ContentHasher {
     header_digest: Option<Digest>,
     message_id: Option<Vec<u8>>,
     size: u64,
+    /// A field that is left out besides `X-TUID`.
+    left_out: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -98,7 +100,7 @@ struct HeaderScan {
 #[derive(Clone, Copy, PartialEq)]
 enum Field {
     Other,
-    Tuid,
+    LeftOut,
     MessageId,
 }
 
@@ -120,7 +122,15 @@ impl ContentHasher {
             header_digest: None,
             message_id: None,
             size: 0,
+            left_out: None,
         }
+    }
+
+    /// A hasher that leaves out one more header field: one that a server adds when a flag is set (Exchange's
+    /// `X-Message-Flag`). Its digests compare only with those of its like.
+    #[must_use]
+    pub fn without(field: &'static str) -> Self {
+        Self { left_out: Some(field), ..Self::new() }
     }
 
     /// Takes the next bytes of the message.
@@ -169,7 +179,8 @@ impl ContentHasher {
         }
         if !scan.inside && !matches!(line.first(), Some(b' ' | b'\t')) {
             scan.field = match line.split(|&c| c == b':').next().unwrap_or_default().trim_ascii() {
-                name if name.eq_ignore_ascii_case(b"x-tuid") => Field::Tuid,
+                name if name.eq_ignore_ascii_case(b"x-tuid") => Field::LeftOut,
+                name if self.left_out.is_some_and(|out| name.eq_ignore_ascii_case(out.as_bytes())) => Field::LeftOut,
                 name if name.eq_ignore_ascii_case(b"message-id") && self.message_id.is_none() => Field::MessageId,
                 _ => Field::Other,
             };
@@ -183,7 +194,7 @@ impl ContentHasher {
         {
             id.extend_from_slice(&line);
         }
-        if scan.field != Field::Tuid {
+        if scan.field != Field::LeftOut {
             scan.hash.update(&line);
             self.all.update(&line);
         }
@@ -235,6 +246,18 @@ mod tests {
         assert_eq!(wire.size, 41);
         assert_eq!(wire.message_id, MessageId::of_value(b"<x@y>"));
         assert_eq!(wire.message_id_text.as_deref(), Some("<x@y>"));
+    }
+
+    #[test]
+    fn one_more_field_may_be_left_out() {
+        let digest = |text: &[u8]| {
+            let mut hasher = ContentHasher::without("X-Message-Flag");
+            hasher.update(text);
+            hasher.finish().digest
+        };
+        assert_eq!(digest(b"A: b\n\nc\n"), digest(b"x-message-flag: Follow\n up\nA: b\n\nc\n"));
+        assert_eq!(digest(b"A: b\n\nc\n"), content(b"A: b\n\nc\n").digest);
+        assert_ne!(digest(b"\nX-Message-Flag: x\n"), digest(b"\n"));
     }
 
     #[test]

@@ -69,6 +69,14 @@ pub fn content(folder: &FolderDir, place: &Place) -> Result<Content, Error> {
     whole(folder, place, |file| content_of(file))
 }
 
+/// The content of a message, by a hasher that has seen nothing.
+///
+/// # Errors
+/// As [`content`].
+pub fn content_by(folder: &FolderDir, place: &Place, hasher: ContentHasher) -> Result<Content, Error> {
+    whole(folder, place, |file| hashed(file, hasher))
+}
+
 /// The length that a message has on the wire: see [`wire_size`].
 ///
 /// # Errors
@@ -92,8 +100,11 @@ fn whole<T>(folder: &FolderDir, place: &Place, work: impl FnOnce(&File) -> io::R
 ///
 /// # Errors
 /// Those of the reader.
-pub fn content_of(mut reader: impl Read) -> io::Result<Content> {
-    let mut hasher = ContentHasher::new();
+pub fn content_of(reader: impl Read) -> io::Result<Content> {
+    hashed(reader, ContentHasher::new())
+}
+
+fn hashed(mut reader: impl Read, mut hasher: ContentHasher) -> io::Result<Content> {
     let mut chunk = vec![0; CHUNK];
     loop {
         let got = read_some(&mut reader, &mut chunk)?;

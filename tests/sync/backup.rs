@@ -64,8 +64,12 @@ fn assert_settled(rig: &Rig) {
 
 /// An archived account with every kind of message, keywords and twins.
 fn archived(hint: &str) -> Rig {
+    filled(hint, "archive")
+}
+
+fn filled(hint: &str, mode: &str) -> Rig {
     let mut rig = Rig::usual(hint);
-    rig.ferry.set("mode", "\"archive\"");
+    rig.ferry.set("mode", &format!("{mode:?}"));
     let mut corpus = Corpus::new(21);
     let mut session = rig.mailbox();
     session.create("Lists/rust");
@@ -82,8 +86,8 @@ fn archived(hint: &str) -> Rig {
 
 #[test]
 fn an_archive_brings_a_wiped_server_back() {
-    for sync_between in [false, true] {
-        let rig = archived("restore");
+    for (mode, sync_between) in [("archive", false), ("archive", true), ("sync", false), ("mirror", false)] {
+        let rig = filled("restore", mode);
         let before = rig.remote();
         let count = KINDS.len() + 2;
         assert_equal(&rig, count);

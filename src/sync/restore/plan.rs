@@ -101,3 +101,135 @@ fn arrival(plan: &mut Plan, view: &View, local: &LocalNew, max_size: Option<u64>
         plan.ops.push(Op::Upload { folder: view.folder, local: local.clone() });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::snapshot::RemoteMessage;
+    use crate::mail::{Content, Digest, Flags, FolderName, Uid};
+    use crate::state::base::Identity;
+    use crate::state::{Row, RowId};
+    use crate::sync::view::Role;
+    use proptest::prelude::*;
+
+    fn local(id: u8, mark: Option<Mark>) -> LocalNew {
+        let content = Content {
+            digest: Digest([id; 32]),
+            header: Digest([id; 32]),
+            message_id: Some(MessageId([id; 16])),
+            size: 100,
+            message_id_text: None,
+        };
+        let row = mark.map(|mark| Row {
+            id: RowId(i64::from(id)),
+            folder: FolderId(1),
+            uid: None,
+            file: None,
+            flags: Flags::none(),
+            mark,
+            open: 0,
+            identity: Identity::default(),
+            inode: None,
+        });
+        LocalNew { place: vec![id], inode: 1, flags: Flags::none(), content, date: None, row }
+    }
+
+    fn remote(id: u8) -> RemoteNew {
+        let message =
+            RemoteMessage { message_id: Some(Some(MessageId([id; 16]))), ..RemoteMessage::new(Uid::new(7).unwrap()) };
+        RemoteNew { message, header: None, digest: None, row: None }
+    }
+
+    fn view(locals: Vec<LocalNew>, remotes: Vec<RemoteNew>) -> View {
+        let mut view = View::empty(FolderId(1), FolderName::inbox());
+        (view.local_new, view.remote_new) = (locals, remotes);
+        view
+    }
+
+    fn made(view: &View, pairs: &[(usize, usize)]) -> Plan {
+        let mut paired = Paired::default();
+        paired.pairs.insert(view.folder, pairs.to_vec());
+        plan(std::slice::from_ref(view), &paired, &Moves::default(), Some(1000))
+    }
+
+    fn uploads(plan: &Plan) -> usize {
+        plan.ops.iter().filter(|op| matches!(op, Op::Upload { .. })).count()
+    }
+
+    #[test]
+    fn what_was_agreed_to_be_here_alone_goes_up_again() {
+        let marks = [Mark::Kept, Mark::Paired, Mark::Waiting, Mark::Skipped, Mark::Sent];
+        for mark in marks.map(Some).into_iter().chain([None]) {
+            let plan = made(&view(vec![local(1, mark)], Vec::new()), &[]);
+            assert_eq!((uploads(&plan), plan.held.len()), (1, 0), "{mark:?}");
+        }
+    }
+
+    #[test]
+    fn hazard_14_what_was_sent_is_not_sent_again_while_something_there_may_be_it() {
+        let plan = made(&view(vec![local(1, Some(Mark::Sent))], vec![remote(1)]), &[]);
+        assert_eq!((uploads(&plan), plan.held.len()), (0, 2));
+        let plan = made(&view(vec![local(1, Some(Mark::Sent))], vec![remote(2)]), &[]);
+        assert_eq!(uploads(&plan), 1);
+    }
+
+    #[test]
+    fn a_pair_is_remembered_and_its_flags_are_left_to_a_sync() {
+        let mut both = view(vec![local(1, None)], vec![remote(1)]);
+        let plan = made(&both, &[(0, 0)]);
+        assert!(matches!(plan.ops.as_slice(), [Op::Pair { .. }]) && plan.held.is_empty());
+        both.local_new[0].flags = Flags::of(crate::mail::System::SEEN);
+        let plan = made(&both, &[(0, 0)]);
+        assert!(
+            matches!(plan.ops.as_slice(), [Op::Pair { flags, .. }] if flags.local.is_none() && flags.remote.is_none())
+        );
+        assert_eq!(plan.held.len(), 2);
+    }
+
+    #[test]
+    fn read_only_folders_and_large_messages_are_left_out() {
+        let mut closed = view(vec![local(1, None)], Vec::new());
+        closed.read_only = true;
+        let plan = made(&closed, &[]);
+        assert!(plan.ops.is_empty() && plan.refused.contains(&FolderId(1)));
+        let mut large = view(vec![local(1, None)], Vec::new());
+        large.local_new[0].content.size = 1001;
+        let plan = made(&large, &[]);
+        assert_eq!((plan.ops.len(), plan.skipped), (0, 1));
+    }
+
+    #[test]
+    fn only_folders_of_the_maildir_take_part() {
+        let step = |action| Step { name: FolderName::inbox(), action, role: Role::Plain, woken: false };
+        let all = [
+            Action::Sync,
+            Action::Recreate,
+            Action::CreateLocal,
+            Action::CreateRemote,
+            Action::Lost(Side::Local),
+            Action::Lost(Side::Remote),
+            Action::Remove(Side::Local),
+            Action::Remove(Side::Remote),
+        ];
+        let kept: Vec<Action> = steps(all.map(step).to_vec()).into_iter().map(|step| step.action).collect();
+        assert_eq!(kept, [Action::Sync, Action::CreateRemote, Action::CreateRemote, Action::CreateRemote]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_restore_only_uploads_and_remembers(ours in proptest::collection::vec((0u8..4, 0usize..7), 0..6), theirs in proptest::collection::vec(0u8..4, 0..6), pairs in 0usize..6) {
+            let marks = [None, Some(Mark::Kept), Some(Mark::Paired), Some(Mark::Waiting), Some(Mark::Skipped), Some(Mark::Sent), Some(Mark::Ignored)];
+            let view = view(ours.iter().map(|&(id, mark)| local(id, marks[mark])).collect(), theirs.iter().map(|&id| remote(id)).collect());
+            let pairs: Vec<(usize, usize)> = (0..pairs.min(ours.len()).min(theirs.len())).map(|i| (i, i)).collect();
+            let plan = made(&view, &pairs);
+            let harmless = plan.ops.iter().all(|op| matches!(op, Op::Pair { .. } | Op::Upload { .. }));
+            prop_assert!(harmless);
+            let paired = plan.ops.len() - uploads(&plan);
+            prop_assert_eq!(paired, pairs.len());
+            prop_assert!(uploads(&plan) + paired <= ours.len());
+            if uploads(&plan) + paired < ours.len() {
+                prop_assert_eq!(plan.held.len(), 2);
+            }
+        }
+    }
+}

@@ -112,11 +112,11 @@ fn shown(flags: &Flags) -> String {
     if text.is_empty() { "none".to_owned() } else { text }
 }
 
-/// How the lengths differ.
+/// How the lengths of a message differ that a row pairs.
 #[must_use]
-pub fn size(file: &File, message: &RemoteMessage, row: Option<&Known>) -> Option<String> {
+pub fn size(file: &File, message: &RemoteMessage, row: &Known) -> Option<String> {
     let told = message.size?;
-    let same = file.size == told || row.is_some_and(|row| row.explains(file.size, told));
+    let same = file.size == told || row.explains(file.size, told);
     (!same).then(|| format!("here {} bytes, on the server {told}", file.size))
 }
 
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn flags_differ_only_in_what_both_sides_can_hold() {
         let (seen, none) = (Flags::of(System::SEEN), Flags::none());
-        assert_eq!(flags(Some(&seen), Some(&none), &Mask::all()).as_deref(), Some("here S, on the server none"));
+        assert_eq!(flags(Some(&seen), Some(&none), &Mask::all()).as_deref(), Some("here \\Seen, on the server none"));
         let mask = Mask { system: System::DELETED, keywords: None };
         assert_eq!(flags(Some(&seen), Some(&none), &mask), None);
         assert_eq!(flags(None, Some(&none), &Mask::all()), None);
@@ -153,11 +153,14 @@ mod tests {
     fn hazard_24_a_size_that_always_lied_is_no_difference() {
         let file = File { size: 100, date: Some(Timestamp(7)), digest: None };
         let row = Known { size: Some(100), size_wire: Some(90), ..known(1, Mark::Paired) };
-        assert_eq!(size(&file, &message(1, 90), Some(&row)), None);
-        assert!(size(&file, &message(1, 91), Some(&row)).is_some());
-        assert!(size(&File { size: 99, ..file }, &message(1, 90), Some(&row)).is_some());
-        assert_eq!(size(&file, &message(1, 100), None), None);
-        assert_eq!(size(&file, &message(1, 90), None).as_deref(), Some("here 100 bytes, on the server 90"));
+        assert_eq!(size(&file, &message(1, 90), &row), None);
+        assert!(size(&file, &message(1, 91), &row).is_some());
+        assert!(size(&File { size: 99, ..file }, &message(1, 90), &row).is_some());
+        assert_eq!(size(&file, &message(1, 100), &known(1, Mark::Paired)), None);
+        assert_eq!(
+            size(&file, &message(1, 90), &known(1, Mark::Paired)).as_deref(),
+            Some("here 100 bytes, on the server 90")
+        );
     }
 
     #[test]

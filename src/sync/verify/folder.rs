@@ -1,25 +1,21 @@
 //! One folder of `verify`: the files, the rows, the server's listing, what pairs by content, and with `--deep` every body.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
 
 use crate::imap::{self, Access, FetchSet, Items, Session};
 use crate::mail::snapshot::{RemoteMessage, Selected};
-use crate::mail::{Content, Flags, System, Uid, UidSet, UidValidity};
+use crate::mail::{ContentHasher, Flags, System, Uid, UidSet, UidValidity};
 use crate::maildir::{self, Entry, Keywords, Place as FilePlace, read, scan};
-use crate::severity::{Kind as Failure, Severity as _};
 use crate::ui::event::{Difference, Verified};
 
-use super::super::decide::{self, Digests};
+use super::super::decide;
 use super::super::engine::{Engine, Error, Folders};
 use super::super::merge::Mask;
 use super::super::view::{LocalNew, RemoteNew, View};
 use super::super::{listing, moves, survey};
 use super::compare::{self, File, Kind, Known, dates_differ, rows_of};
-use super::{Place, tell};
+use super::{Place, deep, tell};
 
-/// So many bodies are asked for at once.
-const BODIES: usize = 200;
 /// Of so many messages that only the server has the Message-ID is asked for.
 const NAMED: usize = 10_000;
 
@@ -87,7 +83,7 @@ impl<'a, 'e> Check<'a, 'e> {
             if files.len() % 64 == 0 {
                 engine.check_stop()?;
             }
-            files.push(match look(place, &entry.place, deep) {
+            files.push(match look(place, &entry.place, deep.then(|| deep::hasher(engine))) {
                 Ok(file) => Some(file),
                 Err(error) if error.is_absence() => None,
                 Err(error) => {
@@ -189,8 +185,11 @@ impl<'a, 'e> Check<'a, 'e> {
         let lost_file = rows.iter().any(|row| row.had_file);
         for row in &with_file {
             if let Some(file) = row.file {
-                self.compare(&message, file, Some(row));
-                self.pairs.push((message.uid, file));
+                self.compare(&message, file);
+                // In a deep look the contents themselves decide.
+                if !self.deep {
+                    self.compare_size(&message, file, row);
+                }
             }
         }
         if with_file.is_empty() {
@@ -198,22 +197,26 @@ impl<'a, 'e> Check<'a, 'e> {
         }
     }
 
-    /// Compares a message with its file.
-    fn compare(&mut self, message: &RemoteMessage, file: usize, row: Option<&Known>) {
+    /// Compares what else there is of a message and its file.
+    fn compare(&mut self, message: &RemoteMessage, file: usize) {
         self.figures.compared += 1;
         let ours = self.flags_of(file);
         if let Some(detail) = compare::flags(ours.as_ref(), message.flags.as_ref(), &self.both(ours.as_ref(), message))
         {
             self.differ(Kind::Flags, Some(message.uid), Some(file), Some(detail));
         }
+        if let Some(read) = self.files.get(file).copied().flatten() {
+            self.figures.dates += u64::from(dates_differ(&read, message));
+        }
+        self.pairs.push((message.uid, file));
+    }
+
+    /// Compares lengths, where a row says that the two are one message.
+    fn compare_size(&mut self, message: &RemoteMessage, file: usize, row: &Known) {
         let Some(read) = self.files.get(file).copied().flatten() else { return };
-        // In a deep look the contents themselves decide.
-        if !self.deep
-            && let Some(detail) = compare::size(&read, message, row)
-        {
+        if let Some(detail) = compare::size(&read, message, row) {
             self.differ(Kind::Size, Some(message.uid), Some(file), Some(detail));
         }
-        self.figures.dates += u64::from(dates_differ(&read, message));
     }
 
     fn differ(&mut self, kind: Kind, uid: Option<Uid>, file: Option<usize>, detail: Option<String>) {
@@ -283,16 +286,7 @@ impl<'a, 'e> Check<'a, 'e> {
             let (Some(file), Some(new)) = (self.locals.get(l).map(|l| l.what), view.remote_new.get(r)) else {
                 continue;
             };
-            self.figures.compared += 1;
-            let ours = self.flags_of(file);
-            let both = self.both(ours.as_ref(), &new.message);
-            if let Some(detail) = compare::flags(ours.as_ref(), new.message.flags.as_ref(), &both) {
-                self.differ(Kind::Flags, Some(new.message.uid), Some(file), Some(detail));
-            }
-            if let Some(read) = self.files.get(file).copied().flatten() {
-                self.figures.dates += u64::from(dates_differ(&read, &new.message));
-            }
-            self.pairs.push((new.message.uid, file));
+            self.compare(&new.message, file);
             locals.push(l);
             remotes.push(r);
         }
@@ -321,51 +315,10 @@ impl<'a, 'e> Check<'a, 'e> {
         }
     }
 
-    /// Reads every paired message from the server and compares its content with the file's.
     fn bodies(&mut self) -> Result<(), Error> {
         self.pairs.sort_unstable();
-        let (engine, folder, validity) = (self.engine, &self.place.folder, self.validity);
-        let all = self.pairs.len() as u64;
-        let done: Mutex<u64> = Mutex::default();
-        let wrong: Mutex<Vec<(Uid, usize, Content)>> = Mutex::default();
-        let chunks: Vec<&[(Uid, usize)]> = self.pairs.chunks(BODIES).collect();
-        let text = folder.name.to_string();
-        engine.on_connections(
-            chunks,
-            engine.job.account.connections,
-            |conn, chunk| {
-                conn.open(folder, validity)?;
-                let set: UidSet = chunk.iter().map(|(uid, _)| *uid).collect();
-                let mut digests = Digests::default();
-                let pending = conn.session.send_bodies(&set)?;
-                conn.session.finish_bodies(pending, &mut digests)?;
-                for (uid, file) in chunk.iter() {
-                    let Some(content) = digests.done.get(uid) else {
-                        let error = imap::Error::Protocol("the server gave no content".to_owned());
-                        engine.fail_message(&folder.name, &format!("UID {uid}"), &error);
-                        continue;
-                    };
-                    let ours = self.files.get(*file).copied().flatten().and_then(|file| file.digest);
-                    if ours.is_some_and(|digest| digest != content.digest) {
-                        lock(&wrong).push((*uid, *file, content.clone()));
-                    }
-                }
-                let mut done = lock(&done);
-                *done += chunk.len() as u64;
-                engine.job.sink.progress(&engine.job.account.name, &text, *done, all);
-                Ok(())
-            },
-            |_, error| {
-                if error.kind() != Failure::Interrupted {
-                    engine.fail(Some(&folder.name), error);
-                }
-            },
-        )?;
-        let mut wrong = wrong.into_inner().unwrap_or_else(PoisonError::into_inner);
-        wrong.sort_unstable_by_key(|(uid, file, _)| (*uid, *file));
-        for (uid, file, content) in wrong {
-            let here = self.files.get(file).copied().flatten().map(|file| file.size).unwrap_or_default();
-            let detail = format!("here {here} bytes, on the server {}, not the same", content.size);
+        let wrong = deep::compare(self.engine, &self.place.folder, self.validity, &self.pairs, &self.files)?;
+        for (uid, file, detail) in wrong {
             self.differ(Kind::Content, Some(uid), Some(file), Some(detail));
         }
         Ok(())
@@ -426,8 +379,8 @@ fn keep_others<T>(all: &mut Vec<T>, taken: &[usize]) {
     });
 }
 
-/// Reads a file: its length as on the wire, with `deep` its content.
-fn look(place: &Place, file: &FilePlace, deep: bool) -> Result<File, maildir::Error> {
+/// Reads a file: its length as on the wire, with a hasher its content.
+fn look(place: &Place, file: &FilePlace, deep: Option<ContentHasher>) -> Result<File, maildir::Error> {
     let dir = &place.folder.dir;
     let message = match read::open(dir, file) {
         Ok(message) => message,
@@ -435,13 +388,9 @@ fn look(place: &Place, file: &FilePlace, deep: bool) -> Result<File, maildir::Er
         Err(error) => return Err(error),
     };
     let date = Some(message.mtime);
-    if deep {
-        let content = read::content(dir, file)?;
+    if let Some(hasher) = deep {
+        let content = read::content_by(dir, file, hasher)?;
         return Ok(File { size: content.size, date, digest: Some(content.digest) });
     }
     Ok(File { size: read::wire_length(dir, file)?, date, digest: None })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

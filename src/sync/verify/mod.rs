@@ -4,6 +4,7 @@
 //! without a state is verified just as well. What stands on one side only by agreement is counted and is no difference.
 
 pub mod compare;
+mod deep;
 mod folder;
 
 use std::collections::BTreeMap;
