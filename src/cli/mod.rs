@@ -9,6 +9,9 @@ pub mod exit;
 mod folders;
 mod hold;
 mod hooks;
+mod import;
+mod import_folders;
+mod import_state;
 mod local;
 pub mod overrides;
 pub mod parse;
@@ -105,7 +108,8 @@ fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Folders(args) => folders::run(context, &args),
         Command::Setup(args) => wizard::run(context, &args),
         Command::Auth(args) => sign_in::run(context, &args),
-        Command::Watch(_) | Command::Verify(_) | Command::Restore(_) | Command::Import(_) => {
+        Command::Import(args) => import::run(context, &args),
+        Command::Watch(_) | Command::Verify(_) | Command::Restore(_) => {
             context.ui.error(Kind::Usage, None, "this command is not built yet", None);
             Exit::Failed(Kind::Usage)
         }

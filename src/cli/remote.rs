@@ -71,7 +71,7 @@ pub fn list(session: &mut imap::Session) -> Result<Listing, imap::Error> {
 pub fn list_in_detail(session: &mut imap::Session) -> Result<Listing, imap::Error> {
     let mut listing = session.list(&ListAsk { status: false, subscribed: true, shared: true })?;
     let mailboxes: Vec<_> = selectable(&listing).map(|folder| folder.mailbox.clone()).collect();
-    let mut figures = session.status(&mailboxes)?.into_iter();
+    let mut figures = session.status_details(&mailboxes)?.into_iter();
     for folder in listing.folders.iter_mut().filter(|folder| folder.selectable) {
         folder.figures = figures.next().and_then(Result::ok);
     }
