@@ -198,11 +198,10 @@ impl Patient<'_> {
 
 impl Sink for Patient<'_> {
     fn event(&self, event: Event) {
-        match &event.body {
-            Body::Error { kind, .. } if *kind == Kind::Auth.as_str() => {
-                self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(event);
-            }
-            _ => self.inner.event(event),
+        if matches!(&event.body, Body::Error { kind, .. } if *kind == Kind::Auth.as_str()) {
+            self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        } else {
+            self.inner.event(event);
         }
     }
 
