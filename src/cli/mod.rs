@@ -1,6 +1,8 @@
 //! The command line: arguments in, exit status out.
 
 pub mod args;
+mod check;
+mod check_local;
 mod context;
 pub mod docs;
 pub mod exit;
@@ -10,6 +12,7 @@ pub mod overrides;
 pub mod parse;
 mod print;
 mod process;
+mod remote;
 mod roots;
 mod run;
 pub mod setup;
@@ -92,8 +95,8 @@ fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Fetch(args) => run::fetch(context, &args),
         Command::Completions(args) => print::completions(context, &args),
         Command::Man(args) => print::man(context, &args),
+        Command::Check(args) => check::run(context, &args),
         Command::Watch(_)
-        | Command::Check(_)
         | Command::Status(_)
         | Command::Folders(_)
         | Command::Verify(_)
