@@ -10,5 +10,6 @@
     clippy::print_stderr
 )]
 
+mod fetch;
 mod support;
 mod sync;

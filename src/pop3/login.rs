@@ -192,18 +192,25 @@ impl<'a> Authorization<'a> {
         }
     }
 
-    /// Goes through the steps: with `ahead` all are sent, and the listing behind them, before the first answer is read.
+    /// Goes through the steps. Where the server pipelines, all up to a SASL exchange are sent before the first answer is read; with
+    /// `ahead` that is all of them, and the listing behind them.
     fn take(&mut self, mut steps: Vec<Step>, ahead: bool, before: Capabilities) -> Result<Remembered, Error> {
-        let mut memory = Remembered { before, after: None, direct: true };
+        let exchange = steps.iter().position(|step| matches!(step, Step::Exchange(_)));
+        let early = match exchange {
+            _ if ahead => steps.len(),
+            Some(at) if before.pipelining() => at + 1,
+            Some(_) | None => 0,
+        };
+        for step in steps.iter_mut().take(early) {
+            send(&mut self.link, step)?;
+        }
         if ahead {
-            for step in &mut steps {
-                send(&mut self.link, step)?;
-            }
             self.link.send(Command::Uidl)?;
             self.link.send(Command::List)?;
         }
-        for step in &mut steps {
-            if !ahead {
+        let mut memory = Remembered { before, after: None, direct: true };
+        for (at, step) in steps.iter_mut().enumerate() {
+            if at >= early {
                 send(&mut self.link, step)?;
             }
             match step {
