@@ -1,18 +1,26 @@
 //! The command line: arguments in, exit status out.
 
 pub mod args;
+mod check;
+mod check_local;
 mod context;
 pub mod docs;
 pub mod exit;
+mod folders;
 mod hold;
 mod hooks;
+mod local;
 pub mod overrides;
 pub mod parse;
 mod print;
 mod process;
+mod remote;
 mod roots;
 mod run;
 pub mod setup;
+mod sign_in;
+mod status;
+mod wizard;
 mod work;
 
 use std::ffi::OsString;
@@ -92,15 +100,12 @@ fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Fetch(args) => run::fetch(context, &args),
         Command::Completions(args) => print::completions(context, &args),
         Command::Man(args) => print::man(context, &args),
-        Command::Watch(_)
-        | Command::Check(_)
-        | Command::Status(_)
-        | Command::Folders(_)
-        | Command::Verify(_)
-        | Command::Restore(_)
-        | Command::Setup(_)
-        | Command::Auth(_)
-        | Command::Import(_) => {
+        Command::Check(args) => check::run(context, &args),
+        Command::Status(args) => status::run(context, &args),
+        Command::Folders(args) => folders::run(context, &args),
+        Command::Setup(args) => wizard::run(context, &args),
+        Command::Auth(args) => sign_in::run(context, &args),
+        Command::Watch(_) | Command::Verify(_) | Command::Restore(_) | Command::Import(_) => {
             context.ui.error(Kind::Usage, None, "this command is not built yet", None);
             Exit::Failed(Kind::Usage)
         }

@@ -240,7 +240,7 @@ impl<'a> Desk<'a> {
                     }
                     Change::Update(row) => {
                         let row = Row { seen: named(row.seen), ..row };
-                        seen::update(db, &row)?;
+                        seen::update(db, source, &row)?;
                         (row.id, row.seen)
                     }
                     Change::Absent(row) => {

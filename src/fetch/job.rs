@@ -103,6 +103,9 @@ pub enum Error {
         /// The server's words.
         why: String,
     },
+    /// Nothing of a folder can be fetched.
+    #[error("{0}")]
+    Folder(&'static str),
     /// A stop was asked for.
     #[error("interrupted")]
     Interrupted,
@@ -122,6 +125,7 @@ impl Severity for Error {
             Self::Maildir(e) => e.scope(),
             Self::State(e) => e.scope(),
             Self::Message { .. } | Self::NotDeleted { .. } => Scope::Message,
+            Self::Folder(_) => Scope::Folder,
             Self::Interrupted => Scope::Run,
         }
     }
@@ -132,7 +136,7 @@ impl Severity for Error {
             Self::Imap(e) => e.retry(),
             Self::Maildir(e) => e.retry(),
             Self::State(e) => e.retry(),
-            Self::Message { .. } | Self::NotDeleted { .. } | Self::Interrupted => Retry::Later,
+            Self::Message { .. } | Self::NotDeleted { .. } | Self::Folder(_) | Self::Interrupted => Retry::Later,
         }
     }
 
@@ -142,7 +146,7 @@ impl Severity for Error {
             Self::Imap(e) => e.kind(),
             Self::Maildir(e) => e.kind(),
             Self::State(e) => e.kind(),
-            Self::Message { .. } | Self::NotDeleted { .. } => Kind::Protocol,
+            Self::Message { .. } | Self::NotDeleted { .. } | Self::Folder(_) => Kind::Protocol,
             Self::Interrupted => Kind::Interrupted,
         }
     }
@@ -155,6 +159,7 @@ impl Severity for Error {
             Self::State(e) => e.hint(),
             Self::Message { .. } => Some("the next run tries again".into()),
             Self::NotDeleted { .. } => Some("they are safe here; the next run asks again".into()),
+            Self::Folder(_) => None,
             Self::Interrupted => Some("run it again: it goes on where it stopped".into()),
         }
     }

@@ -4,7 +4,9 @@
 //! due -> QUIT; only its `+OK` makes a deletion real. If anything that was retrieved is not safely stored, the connection is
 //! dropped without QUIT.
 
+mod books;
 mod desk;
+mod imap;
 mod job;
 mod look;
 mod name;
@@ -31,7 +33,7 @@ pub fn run(job: Job<'_>, layout: &Layout, file_system: &FileSystem, state: &mut 
     };
     let result = match job.account.protocol {
         Protocol::Pop3 => pop3::run(&mut engine),
-        Protocol::Imap => Ok(()),
+        Protocol::Imap => imap::run(&mut engine),
     };
     if let Err(error) = result {
         engine.fail(None, &error);

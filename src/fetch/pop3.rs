@@ -1,22 +1,21 @@
 //! The walk over a POP3 account: sessions until all is here, and after each what may be deleted.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::account::Keep;
 use crate::checkpoint;
-use crate::mail::Digest;
-use crate::mail::text::clean_bytes;
+use crate::mail::{Digest, FolderName};
 use crate::pop3::{self, Login, Part, Remembered, Transaction, Wanted};
 use crate::severity::{Kind, Retry, Severity};
 use crate::state::seen::{self, Row, RowId, Source, Status};
 use crate::transport;
-use crate::ui::event::{Body, Planned};
 
+use super::books::{Lessons, Mail, account_for, due, keep_books, name_of, refuse, tell_plan, tell_skipped};
 use super::desk::{Desk, Done};
 use super::job::{Engine, Error};
 use super::look;
-use super::plan::{self, Action, Candidates, Entry, Plan, Reason, Rules};
+use super::plan::{self, Action, Candidates, Entry, Plan, Rules};
 use super::receive::{Expected, HeaderSink, Receiver};
 
 /// A message that breaks so many sessions is left out.
@@ -27,33 +26,6 @@ const MAX_SESSIONS: u32 = 1000;
 
 /// More sessions than this are not given to messages that break them.
 const MAX_TROUBLE: u32 = 20;
-
-/// How a message is recognised in the next session: by its id, without one by its number. A wrong guess costs one run.
-type Name = (Option<Vec<u8>>, u32);
-
-/// What a run learns from session to session.
-#[derive(Default)]
-struct Lessons {
-    /// How often each message broke a session.
-    trouble: HashMap<Name, u32>,
-    /// Messages that were told of as not given.
-    refused: HashSet<Name>,
-    /// How many the rules leave on the server, by the last plan.
-    left: u64,
-}
-
-impl Lessons {
-    fn broken_sessions(&self) -> u32 {
-        self.trouble.values().sum()
-    }
-}
-
-/// A message of a session.
-struct Mail {
-    entries: Vec<Entry>,
-    /// The ids as the server gave them, for people.
-    ids: Vec<Option<Vec<u8>>>,
-}
 
 /// What a session has done.
 struct Session {
@@ -132,7 +104,7 @@ fn session(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<Session, Er
         remembered: (!remembered.is_empty()).then(|| Remembered::from_text(&remembered)),
         once: false,
     })?;
-    let mail = list(&mut server)?;
+    let mail = list(&mut server, &engine.job.account.folder)?;
     let source = account.map(|account| Source { account, source: "" });
     let rows = match source {
         Some(source) => seen::load(engine.state.connection(), source)?,
@@ -175,14 +147,14 @@ fn session(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<Session, Er
 }
 
 /// UIDL and LIST as the plan wants them.
-fn list(server: &mut Transaction) -> Result<Mail, Error> {
+fn list(server: &mut Transaction, folder: &FolderName) -> Result<Mail, Error> {
     let listing = server.listing()?;
     let entries = listing
         .messages
         .iter()
         .map(|m| Entry { number: m.number, key: m.uidl.as_deref().map(seen::key), size: m.size })
         .collect();
-    Ok(Mail { entries, ids: listing.messages.into_iter().map(|m| m.uidl).collect() })
+    Ok(Mail { folder: folder.clone(), entries, ids: listing.messages.into_iter().map(|m| m.uidl).collect() })
 }
 
 /// Plans, asking for headers as long as the plan wants some.
@@ -225,101 +197,6 @@ fn leave_out_trouble(engine: &mut Engine<'_>, plan: &mut Plan, mail: &Mail, less
     for number in left_out {
         refuse(engine, mail, lessons, number, "the session broke each time it was asked for");
     }
-}
-
-fn name_of(entry: &Entry) -> Name {
-    (entry.key.clone(), if entry.key.is_some() { 0 } else { entry.number })
-}
-
-/// A message that did not come: told once a run.
-fn refuse(engine: &mut Engine<'_>, mail: &Mail, lessons: &mut Lessons, number: u32, why: &str) {
-    let Some(at) = mail.entries.iter().position(|entry| entry.number == number) else { return };
-    if mail.entries.get(at).is_some_and(|entry| !lessons.refused.insert(name_of(entry))) {
-        return;
-    }
-    let id = mail.ids.get(at).cloned().flatten().map(|id| format!(" ({})", clean_bytes(&id))).unwrap_or_default();
-    let folder = engine.job.account.folder.clone();
-    engine.fail(Some(&folder), &Error::Message { number, id, why: why.to_owned() });
-}
-
-/// Counts what the rules leave on the server, and tells of what is too large.
-fn tell_skipped(engine: &mut Engine<'_>, plan: &Plan, mail: &Mail) -> Result<u64, Error> {
-    let (mut skipped, mut large, mut bytes) = (0, 0_u64, 0_u64);
-    for action in &plan.actions {
-        if let Action::Skip { entry, reason } = action {
-            skipped += 1;
-            if *reason == Reason::TooLarge {
-                large += 1;
-                bytes += mail.entries.get(*entry).and_then(|entry| entry.size).unwrap_or_default();
-            }
-        }
-    }
-    let detail = format!("{large} messages ({bytes} bytes) are larger than max_size and stay on the server");
-    let folder = engine.job.account.folder.clone();
-    engine.standing(&folder, "too_large", (large > 0).then_some(detail.as_str()))?;
-    Ok(skipped)
-}
-
-/// Tells the plan of a dry run.
-fn tell_plan(engine: &mut Engine<'_>, plan: &Plan, mail: &Mail, rules: &Rules) {
-    let folder = engine.job.account.folder.clone();
-    let tell = |action, side, at: usize, detail: Option<&str>| {
-        let uidl = mail.ids.get(at).cloned().flatten().map(|id| clean_bytes(&id));
-        let detail = detail.map(str::to_owned);
-        engine.tell(Some(&folder), Body::Planned(Planned { action, side, uidl, detail, ..Planned::default() }));
-    };
-    for action in &plan.actions {
-        match action {
-            Action::Retrieve { entry, expected: None } => {
-                tell("download", "local", *entry, None);
-                if plan::is_old_enough(rules.now, rules) {
-                    tell("delete", "remote", *entry, None);
-                }
-            }
-            Action::Retrieve { entry, expected: Some(_) } => tell("download", "local", *entry, Some("to compare")),
-            Action::Delete { entry, .. } => tell("delete", "remote", *entry, None),
-            Action::Skip { entry, reason: Reason::TooLarge } => {
-                tell("skip", "local", *entry, Some("larger than max_size"));
-            }
-            Action::Skip { entry, reason: Reason::Limit } => tell("skip", "local", *entry, Some("beyond --limit")),
-        }
-    }
-}
-
-/// What the listing alone changes in the memory.
-fn keep_books(
-    engine: &mut Engine<'_>,
-    source: Source<'_>,
-    (plan, rows, entries): (&Plan, &[Row], &[Entry]),
-    rules: &Rules,
-    capabilities: Option<&str>,
-) -> Result<(), Error> {
-    let ids = |of: &[usize]| of.iter().filter_map(|&i| rows.get(i)).map(|row| row.id).collect::<Vec<RowId>>();
-    let nothing = plan.refresh.is_empty() && plan.left.is_empty() && plan.gone.is_empty() && plan.forget.is_empty();
-    if nothing && capabilities.is_none() {
-        return Ok(());
-    }
-    let now = engine.now;
-    engine.state.commit(|db| {
-        if let Some(text) = capabilities {
-            seen::set_capabilities(db, source.account, text)?;
-        }
-        for &(row, entry) in &plan.refresh {
-            let (Some(row), Some(entry)) = (rows.get(row), entries.get(entry)) else { continue };
-            let mut row = row.clone();
-            row.seen.absent = None;
-            row.seen.uidl.clone_from(&entry.key);
-            row.seen.size = entry.size.or(row.seen.size);
-            if row.seen.status == Status::Gone || !plan::is_due(&row, rules) {
-                row.seen.status = Status::Delivered;
-            }
-            seen::update(db, &row)?;
-        }
-        seen::set_status(db, &ids(&plan.gone), Status::Gone)?;
-        seen::set_absent(db, &ids(&plan.left), Some(now))?;
-        seen::forget(db, &ids(&plan.forget))
-    })?;
-    Ok(())
 }
 
 /// Retrieves what the plan wants. On failure everything whole that came is durable, and the session is dropped.
@@ -385,30 +262,6 @@ fn receive(
         return Err(error.into());
     }
     Ok(done)
-}
-
-/// Counts what became durable.
-fn account_for(engine: &mut Engine<'_>, done: &[Done]) {
-    for one in done {
-        if let Some(path) = &one.path {
-            engine.report.summary.downloaded += 1;
-            engine.report.progress = true;
-            engine.report.changed.push(path.clone());
-        }
-    }
-}
-
-/// What may be deleted now: all of it durable, all of it proved in this session.
-fn due(plan: &Plan, entries: &[Entry], rows: &[Row], arrived: &[Done], rules: &Rules) -> Vec<(u32, RowId)> {
-    let known = plan.actions.iter().filter_map(|action| match action {
-        Action::Delete { entry, row } => Some((entries.get(*entry)?.number, rows.get(*row)?.id)),
-        Action::Retrieve { .. } | Action::Skip { .. } => None,
-    });
-    let fresh = arrived.iter().filter_map(|done| {
-        let row = Row { id: done.row, seen: done.seen.clone() };
-        plan::is_due(&row, rules).then_some((done.number, done.row))
-    });
-    known.chain(fresh).collect()
 }
 
 /// Deletes what is due, and says goodbye. Only QUIT's `+OK` makes deletions real.

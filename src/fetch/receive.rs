@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write as _};
 
-use crate::mail::{ContentHasher, Digest};
+use crate::mail::{ContentHasher, Digest, Timestamp};
 use crate::maildir::{self, Incoming, Letters};
 use crate::pop3::{MessageSink, Refusal};
 use crate::state::State;
@@ -113,7 +113,45 @@ impl<'a, 'e> Receiver<'a, 'e> {
         Ok(())
     }
 
-    fn settle(&mut self, number: u32) -> Result<(), Error> {
+    /// A message begins.
+    ///
+    /// # Errors
+    /// What stands in [`Receiver::failed`] then.
+    pub fn start(&mut self) -> io::Result<()> {
+        let incoming = self.desk.begin();
+        self.incoming = Some(self.note(incoming)?);
+        Ok(())
+    }
+
+    /// The next bytes of the message that began.
+    ///
+    /// # Errors
+    /// What stands in [`Receiver::failed`] then.
+    pub fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        let written = self.incoming.as_mut().map_or(Ok(()), |incoming| incoming.write_all(chunk));
+        self.note(written.map_err(|e| maildir::Error::from_writer(e).into()))
+    }
+
+    /// The message that began is nobody's.
+    pub fn forget(&mut self) {
+        self.incoming = None;
+    }
+
+    /// The message that began is whole.
+    ///
+    /// # Errors
+    /// What stands in [`Receiver::failed`] then.
+    pub fn finish(&mut self, number: u32, letters: &Letters, date: Option<Timestamp>) -> io::Result<()> {
+        let settled = self.settle(number, letters, date);
+        self.note(settled)?;
+        self.count += 1;
+        if (self.progress)(self.count) {
+            return Ok(());
+        }
+        self.note(Err(Error::Interrupted))
+    }
+
+    fn settle(&mut self, number: u32, letters: &Letters, date: Option<Timestamp>) -> Result<(), Error> {
         let (Some(incoming), Some(expected)) = (self.incoming.take(), self.wanted.get(&number).cloned()) else {
             return Ok(());
         };
@@ -140,7 +178,7 @@ impl<'a, 'e> Receiver<'a, 'e> {
             }
             Settled::Store(index) => {
                 arrival.row = index.and_then(row).map(|(_, row)| row.clone());
-                self.desk.store(incoming, arrival, &Letters::default(), None)?;
+                self.desk.store(incoming, arrival, letters, date)?;
                 index
             }
         };
@@ -150,7 +188,8 @@ impl<'a, 'e> Receiver<'a, 'e> {
         if self.desk.is_full() { self.commit() } else { Ok(()) }
     }
 
-    fn note<T>(&mut self, result: Result<T, Error>) -> io::Result<T> {
+    /// Keeps the typed error, which an [`io::Error`] cannot carry through the protocol.
+    pub fn note<T>(&mut self, result: Result<T, Error>) -> io::Result<T> {
         result.map_err(|error| {
             self.failed = Some(error);
             io::ErrorKind::Other.into()
@@ -161,25 +200,16 @@ impl<'a, 'e> Receiver<'a, 'e> {
 impl MessageSink for Receiver<'_, '_> {
     fn begin(&mut self, number: u32) -> io::Result<()> {
         self.current = Some(number);
-        let incoming = self.desk.begin();
-        self.incoming = Some(self.note(incoming)?);
-        Ok(())
+        self.start()
     }
 
     fn data(&mut self, chunk: &[u8]) -> io::Result<()> {
-        let written = self.incoming.as_mut().map_or(Ok(()), |incoming| incoming.write_all(chunk));
-        self.note(written.map_err(|e| maildir::Error::from_writer(e).into()))
+        self.write(chunk)
     }
 
     fn end(&mut self, number: u32) -> io::Result<()> {
         self.current = None;
-        let settled = self.settle(number);
-        self.note(settled)?;
-        self.count += 1;
-        if (self.progress)(self.count) {
-            return Ok(());
-        }
-        self.note(Err(Error::Interrupted))
+        self.finish(number, &Letters::default(), None)
     }
 
     fn refused(&mut self, number: u32, refusal: Refusal) -> io::Result<()> {

@@ -5,7 +5,7 @@
 //! all behind it waiting. So commands are grouped by the SELECT that they stand behind (their epoch), and data is
 //! offered to whoever waits and kept for the others of the same group, who take what they asked for by content.
 
-use super::connection::Completion;
+use super::completion::Completion;
 use super::error::Error;
 use super::parse::{Response, Status, response};
 
@@ -121,6 +121,12 @@ impl Answers {
     pub fn held(&self, tag: u32) -> impl Iterator<Item = Response<'_>> {
         let group = self.group_of(tag);
         self.held.iter().filter(move |(of, _)| Some(*of) == group).map(|(_, bytes)| response(bytes))
+    }
+
+    /// Whether the server is at work on a SELECT.
+    #[must_use]
+    pub fn is_opening(&self) -> bool {
+        self.sent.iter().map(|sent| sent.group).min().is_some_and(|group| !group.behind)
     }
 
     /// Whether data that comes now can belong to the command.

@@ -1,7 +1,7 @@
 //! Changing messages on the server: STORE, COPY, MOVE, EXPUNGE.
 
 use super::command::{Command, MailboxName};
-use super::connection::Completion;
+use super::completion::Completion;
 use super::data::{self, FetchLine};
 use super::error::Error;
 use super::parse::{Response, Values, number};
@@ -143,7 +143,7 @@ impl Session {
             if let Response::Status { text, .. } = response {
                 copied.take(text.arguments_of("COPYUID"), set);
             }
-            Ok(true)
+            Ok(false)
         })?;
         let mut result = Ok(());
         for end in ends {
@@ -180,8 +180,9 @@ impl Session {
                 && let Some((false, gone)) = data::vanished(rest)
             {
                 gone.ranges().for_each(|(a, b)| end.vanished.insert_range(a.get(), b.get()));
+                return Ok(true);
             }
-            Ok(true)
+            Ok(matches!(response, Response::Message { word, .. } if word.eq_ignore_ascii_case(b"EXPUNGE")))
         })?;
         end.highest_modseq = highest_modseq(&completion);
         Ok(end)

@@ -4,69 +4,16 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use super::answers::{Answers, Kind};
-use super::code::Code;
 use super::command::Command;
 use super::download::BodySink;
 use super::error::Error;
 use super::framing::{Frame, Source, UNTAGGED, read_frame};
-use super::parse::{Response, Status, StatusText, number, response};
+use super::parse::{Response, response};
 use super::told::Told;
-use crate::mail::text::clean_bytes;
 use crate::transport::Stream;
 
 /// The first letter of our tags; the `imap` crate's begin with `a`.
-const TAG: u8 = b'F';
-
-/// A command's end.
-#[derive(Clone, Debug)]
-pub struct Completion {
-    /// OK, NO or BAD.
-    pub status: Status,
-    /// The response code's name.
-    pub code: Option<Code>,
-    /// What the code carries.
-    pub arguments: Vec<u8>,
-    /// The text, cleaned.
-    pub text: String,
-}
-
-impl Completion {
-    /// From a tagged response.
-    pub fn new(status: Status, text: &StatusText<'_>) -> Self {
-        Self {
-            status,
-            code: (!text.code.is_empty()).then(|| Code::of_name(text.code)),
-            arguments: text.arguments.to_vec(),
-            text: clean_bytes(text.text),
-        }
-    }
-
-    /// The code's arguments if the code has that name.
-    #[must_use]
-    pub fn arguments_of(&self, name: &str) -> Option<&[u8]> {
-        matches!(&self.code, Some(Code::Other(code)) if code == name).then_some(self.arguments.as_slice())
-    }
-
-    /// Itself if it is OK; NO and BAD are the refusal of `command`.
-    pub fn ok(self, command: &'static str) -> Result<Self, Error> {
-        match self.status {
-            Status::Ok => Ok(self),
-            Status::No | Status::Bad | Status::Bye | Status::PreAuth => {
-                Err(Error::Refused { command, code: self.code, text: self.text, bad: self.status == Status::Bad })
-            }
-        }
-    }
-}
-
-/// What one response meant for whoever waits.
-enum Event {
-    /// Data, already dealt with.
-    Data,
-    /// `+ text`.
-    Continue(Vec<u8>),
-    /// A command's end.
-    Tagged,
-}
+pub(super) const TAG: u8 = b'F';
 
 /// What looks at the untagged responses of a command. `Ok(true)`: this was what the command asked for.
 pub type OnData<'a> = dyn FnMut(&Response<'_>, Option<u64>) -> Result<bool, Error> + 'a;
@@ -74,15 +21,15 @@ pub type OnData<'a> = dyn FnMut(&Response<'_>, Option<u64>) -> Result<bool, Erro
 /// One connection.
 pub struct Connection {
     stream: Stream,
-    frame: Frame,
+    pub(super) frame: Frame,
     consumed: u64,
-    budget: u64,
+    pub(super) budget: u64,
     next_tag: u32,
-    answers: Answers,
+    pub(super) answers: Answers,
     patience: Duration,
     /// Whether the login is done: until then the deadline that connecting set holds for everything.
     ready: bool,
-    dead: bool,
+    pub(super) dead: bool,
     /// What the server told.
     pub told: Told,
 }
@@ -112,7 +59,7 @@ impl Source for Input<'_> {
 }
 
 /// Takes the bodies of commands that nobody waits for any more.
-struct Discard;
+pub(super) struct Discard;
 
 impl BodySink for Discard {
     fn begin(&mut self, _size: u64) -> std::io::Result<()> {
@@ -178,8 +125,15 @@ impl Connection {
         result
     }
 
+    /// How far input was read.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.consumed
+    }
+
     /// How far input has come.
-    fn arrived(&self) -> u64 {
+    #[must_use]
+    pub fn arrived(&self) -> u64 {
         self.consumed.saturating_add(u64::try_from(self.stream.buffered().len()).unwrap_or(u64::MAX))
     }
 
@@ -298,7 +252,7 @@ impl Connection {
     }
 
     /// Pushes the deadline back: what was asked for is coming in.
-    fn payload(&mut self) {
+    pub(super) fn payload(&mut self) {
         if self.ready {
             self.stream.set_deadline(Instant::now().checked_add(self.patience));
         }
@@ -315,7 +269,7 @@ impl Connection {
         self.stream.set_deadline(None);
     }
 
-    fn receive(&mut self, body: Option<&mut dyn BodySink>) -> Result<(Frame, u64), Error> {
+    pub(super) fn receive(&mut self, body: Option<&mut dyn BodySink>) -> Result<(Frame, u64), Error> {
         let mut frame = std::mem::take(&mut self.frame);
         let position = self.consumed;
         let mut input = Input { stream: &mut self.stream, consumed: &mut self.consumed, patience: self.patience };
@@ -335,169 +289,5 @@ impl Connection {
             self.check(seen)?;
         }
         Ok(frame.bytes)
-    }
-
-    /// Reads one response while the commands `first` to `last` are waited for (0 to 0: none is). Data goes to `on`, and
-    /// bodies to `body`, if it can be theirs; what can be others' is kept for them.
-    ///
-    /// # Errors
-    /// When the connection fails, the server says BYE or answers what was not asked, and what `on` gives.
-    fn advance(
-        &mut self,
-        (first, last): (u32, u32),
-        body: Option<&mut dyn BodySink>,
-        on: &mut OnData<'_>,
-    ) -> Result<Event, Error> {
-        if self.dead {
-            return Err(Error::Skipped("the session has ended"));
-        }
-        let turn = self.answers.is_turn_of(last);
-        let (frame, position) = if turn { self.receive(body)? } else { self.receive(Some(&mut Discard))? };
-        let result = self.digest(&frame, position, (first, last), &mut |response, streamed| {
-            if turn { on(response, streamed) } else { Ok(false) }
-        });
-        self.frame = frame;
-        self.check(result)
-    }
-
-    fn digest(
-        &mut self,
-        frame: &Frame,
-        position: u64,
-        (first, last): (u32, u32),
-        on: &mut OnData<'_>,
-    ) -> Result<Event, Error> {
-        let response = response(&frame.bytes);
-        self.told.note(&response)?;
-        match response {
-            Response::Tagged { tag, status, text } => self.tagged(tag, status, &text, position),
-            Response::Continue(text) => Ok(Event::Continue(text.to_vec())),
-            Response::Status { .. } | Response::Message { .. } | Response::Data { .. } => {
-                if on(&response, frame.streamed)? {
-                    self.payload();
-                }
-                // EXISTS and its like are nobody's answer.
-                let lasting = !matches!(response, Response::Message { .. }) || response.is_fetch();
-                if lasting && frame.streamed.is_none() {
-                    self.answers.hold(first, last, &frame.bytes);
-                }
-                Ok(Event::Data)
-            }
-            Response::Nothing => Ok(Event::Data),
-        }
-    }
-
-    fn tagged(
-        &mut self,
-        tag: &[u8],
-        status: Option<Status>,
-        text: &StatusText<'_>,
-        position: u64,
-    ) -> Result<Event, Error> {
-        let ours = tag.strip_prefix(&[TAG]).filter(|digits| !digits.starts_with(b"0")).and_then(number::<u32>);
-        let Some(ours) = ours else { return Err(Error::protocol("an answer to nothing that was asked", tag)) };
-        let Some(status) = status else { return Err(Error::protocol("an answer without a result", text.text)) };
-        if status == Status::Bye || status == Status::PreAuth {
-            return Err(Error::Bye { code: None, text: clean_bytes(text.text) });
-        }
-        self.answers.tagged(ours, Completion::new(status, text), position)?;
-        self.budget = UNTAGGED;
-        self.payload();
-        Ok(Event::Tagged)
-    }
-
-    /// Reads up to the ends of the commands with the tags `first` to `last`, which are one request.
-    ///
-    /// # Errors
-    /// When the connection fails, the server breaks the protocol, and what `on` gives.
-    pub fn complete_all(
-        &mut self,
-        (first, last): (u32, u32),
-        mut body: Option<&mut dyn BodySink>,
-        on: &mut OnData<'_>,
-    ) -> Result<Vec<Completion>, Error> {
-        for response in self.answers.held(last) {
-            if let Err(error) = on(&response, None) {
-                self.dead = true;
-                return Err(error);
-            }
-        }
-        while (first..=last).any(|tag| self.answers.is_under_way(tag)) {
-            if let Event::Continue(text) = self.advance((first, last), lend(&mut body), on)? {
-                let error = Error::protocol("it asks for more of a command that was complete", &text);
-                return self.check(Err(error));
-            }
-        }
-        let ends: Option<Vec<Completion>> = (first..=last).map(|tag| self.answers.take(tag)).collect();
-        self.answers.tidy(last);
-        ends.ok_or(Error::Skipped("no answer is to be expected any more"))
-    }
-
-    /// Reads up to the end of one command.
-    ///
-    /// # Errors
-    /// As [`Connection::complete_all`].
-    pub fn complete(
-        &mut self,
-        tag: u32,
-        body: Option<&mut dyn BodySink>,
-        on: &mut OnData<'_>,
-    ) -> Result<Completion, Error> {
-        let end = self.complete_all((tag, tag), body, on)?.pop();
-        end.ok_or(Error::Skipped("no answer is to be expected any more"))
-    }
-
-    /// As [`Connection::complete_all`], for commands whose data must not be looked at.
-    ///
-    /// # Errors
-    /// As [`Connection::complete_all`].
-    pub fn complete_unseen(&mut self, tags: (u32, u32)) -> Result<Vec<Completion>, Error> {
-        self.complete_all(tags, Some(&mut Discard), &mut |_, _| Ok(false))
-    }
-
-    /// Reads up to the server's `+` for the command `tag`, which was begun last, or to the command's end: then `None`,
-    /// and [`Connection::complete`] gives it.
-    ///
-    /// # Errors
-    /// As [`Connection::complete_all`].
-    pub fn continuation(&mut self, tag: u32, on: &mut OnData<'_>) -> Result<Option<Vec<u8>>, Error> {
-        while self.answers.is_under_way(tag) {
-            match self.advance((tag, tag), None, on)? {
-                Event::Continue(text) if self.answers.is_open(tag) => return Ok(Some(text)),
-                Event::Continue(text) => {
-                    let error = Error::protocol("it asks for more of a command that was complete", &text);
-                    return self.check(Err(error));
-                }
-                Event::Data | Event::Tagged => {}
-            }
-        }
-        Ok(None)
-    }
-
-    /// Reads one response for the command `tag`, as in IDLE, where data comes for as long as one waits: `false` when
-    /// that was the command's end.
-    ///
-    /// # Errors
-    /// As [`Connection::complete_all`].
-    pub fn listen(&mut self, tag: u32, on: &mut OnData<'_>) -> Result<bool, Error> {
-        self.advance((tag, tag), None, on)?;
-        Ok(self.answers.is_under_way(tag))
-    }
-
-    /// Reads until nothing is under way, and keeps all that came for those who will ask.
-    ///
-    /// # Errors
-    /// As [`Connection::complete_all`]; while messages are to come, which cannot be kept.
-    pub fn settle(&mut self) -> Result<(), Error> {
-        if self.answers.awaits_bodies() {
-            return Err(Error::Skipped("messages that were asked for must be taken first"));
-        }
-        while !self.answers.is_settled() {
-            if let Event::Continue(text) = self.advance((0, 0), None, &mut |_, _| Ok(false))? {
-                let error = Error::protocol("it asks for more of a command that was complete", &text);
-                return self.check(Err(error));
-            }
-        }
-        Ok(())
     }
 }

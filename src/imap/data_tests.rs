@@ -5,10 +5,8 @@ use crate::imap::parse::{Response, response};
 use proptest::prelude::*;
 
 fn fetch(bytes: &[u8]) -> FetchLine<'_> {
-    match response(bytes) {
-        Response::Message { rest, .. } => FetchLine::parse(rest),
-        other => panic!("no FETCH: {other:?}"),
-    }
+    let Response::Message { rest, .. } = response(bytes) else { panic!("no FETCH") };
+    FetchLine::parse(rest)
 }
 
 fn message(bytes: &[u8]) -> RemoteMessage {

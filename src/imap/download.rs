@@ -71,7 +71,7 @@ impl Session {
         let commands: Vec<Command> =
             set.chunks(SET_BYTES).iter().map(|part| Command::new("UID FETCH").set(part).words(&items)).collect();
         let pending = self.send_for_bodies(&commands, BodiesAsk { _private: () })?;
-        self.bodies.push((pending.tag(), set.clone()));
+        self.bodies.push((pending.tag(), pending.folder(), set.clone()));
         Ok(pending)
     }
 
@@ -86,7 +86,8 @@ impl Session {
         let mut through = Through(&relay);
         let tag = pending.tag();
         let asked = std::mem::take(&mut self.bodies);
-        let wanted = |uid: Uid| asked.iter().any(|(of, set)| *of >= tag && set.contains(uid));
+        let folder = pending.folder();
+        let wanted = |uid: Uid| asked.iter().any(|(of, at, set)| *of >= tag && *at == folder && set.contains(uid));
         let result = self.finish(&pending, "FETCH", Some(&mut through), &mut |response, streamed| {
             let Response::Message { rest, .. } = response else { return Ok(false) };
             if !response.is_fetch() {
@@ -96,7 +97,7 @@ impl Session {
             relay.settle(classify(rest, streamed, &wanted)).map_err(Error::Sink)?;
             Ok(true)
         });
-        self.bodies = asked.into_iter().filter(|(of, _)| *of > tag).collect();
+        self.bodies = asked.into_iter().filter(|(of, _, _)| *of > tag).collect();
         result.map(drop)
     }
 

@@ -64,6 +64,9 @@ pub enum Error {
     /// The command depended on another that failed, or on a session that has ended.
     #[error("{0}")]
     Skipped(&'static str),
+    /// The command was sent and the session ended before its answer: whether it was carried out is unknown.
+    #[error("sent, and the session ended before the answer")]
+    Unanswered,
     /// Whatever takes the messages failed; the connection was given up in the middle of one.
     #[error("cannot store a message: {0}")]
     Sink(#[source] io::Error),
@@ -91,6 +94,7 @@ impl Error {
             | Self::NoStartTls
             | Self::Unsupported(_)
             | Self::Skipped(_)
+            | Self::Unanswered
             | Self::Sink(_)
             | Self::Source(_) => None,
         }
@@ -118,14 +122,10 @@ impl Error {
             | Self::Sasl(_)
             | Self::NoStartTls
             | Self::Skipped(_)
+            | Self::Unanswered
             | Self::Sink(_)
             | Self::Source(_) => Self::Skipped("not sent: the session has ended"),
         }
-    }
-
-    /// A fatal error that stands for this one, to mark a connection by.
-    pub(super) fn repeat_fatal(&self) -> Self {
-        Self::Protocol(self.to_string())
     }
 
     /// Whether the server's words ask to come back later, in codes or in the sentences of servers that have none.
@@ -148,6 +148,7 @@ impl Severity for Error {
             | Self::Mechanism(_)
             | Self::Sasl(_)
             | Self::NoStartTls
+            | Self::Unanswered
             | Self::Sink(_) => Scope::Account,
             Self::Refused { .. } | Self::Unsupported(_) | Self::Skipped(_) => Scope::Folder,
             Self::Source(_) => Scope::Message,
@@ -161,7 +162,7 @@ impl Severity for Error {
             Self::Sasl(error) => error.retry(),
             Self::Protocol(_) | Self::Limit(_) | Self::NoStartTls | Self::Unsupported(_) => Retry::Never,
             Self::Bye { .. } if !self.says_later() => Retry::Now,
-            Self::Bye { .. } | Self::Skipped(_) | Self::Sink(_) | Self::Source(_) => Retry::Later,
+            Self::Bye { .. } | Self::Skipped(_) | Self::Unanswered | Self::Sink(_) | Self::Source(_) => Retry::Later,
             Self::Refused { .. } | Self::Login { .. } => {
                 if self.says_later() {
                     Retry::Later
@@ -175,7 +176,7 @@ impl Severity for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Transport(error) => error.kind(),
-            Self::Bye { .. } | Self::Skipped(_) => Kind::TryLater,
+            Self::Bye { .. } | Self::Skipped(_) | Self::Unanswered => Kind::TryLater,
             Self::Protocol(_) | Self::Limit(_) | Self::NoStartTls | Self::Unsupported(_) => Kind::Protocol,
             Self::Refused { .. } if self.says_later() => Kind::TryLater,
             Self::Refused { .. } => Kind::Protocol,
@@ -204,6 +205,7 @@ impl Severity for Error {
             | Self::Sasl(_)
             | Self::Unsupported(_)
             | Self::Skipped(_)
+            | Self::Unanswered
             | Self::Sink(_)
             | Self::Source(_) => None,
         }

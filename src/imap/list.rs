@@ -219,10 +219,10 @@ impl Session {
     /// When the server refuses or the connection fails: a listing that ends so tells nothing of any folder.
     pub fn list(&mut self, ask: &ListAsk) -> Result<Listing, Error> {
         let offered = self.capabilities().clone();
-        let extended = offered.list_extended || offered.special_use || (ask.status && offered.list_status);
+        let extended = offered.list_extended || offered.list_status;
         if extended {
             match self.list_once(ask, true) {
-                // One server answers nothing to the extended form, another BAD (facts: strato, Proton Bridge).
+                // One server answers nothing to the extended form, another BAD (seen at strato, and at Proton Bridge).
                 Ok(listing) if listing.folders.is_empty() => {}
                 Err(Error::Refused { .. }) => {}
                 other => return other,

@@ -6,7 +6,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use zeroize::Zeroizing;
 
 use super::command::{Command, Literals};
-use super::connection::{Completion, Connection};
+use super::completion::Completion;
+use super::connection::Connection;
 use super::error::Error;
 use super::parse::{Response, Status, response};
 use super::quirks;
@@ -275,3 +276,7 @@ fn first_flight(connection: &mut Connection, id_required: bool) -> Result<(), Er
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "login_tests.rs"]
+mod tests;

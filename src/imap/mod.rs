@@ -9,6 +9,7 @@ mod capability;
 mod change;
 mod code;
 mod command;
+mod completion;
 mod connection;
 mod data;
 mod download;
@@ -20,6 +21,9 @@ mod login;
 pub mod name;
 mod parse;
 pub mod quirks;
+mod receive;
+#[cfg(test)]
+mod scripted;
 mod session;
 mod snapshot;
 mod told;

@@ -263,7 +263,7 @@ impl<'a> Values<'a> {
     }
 
     /// What has not been read.
-    #[must_use]
+    #[cfg(test)]
     pub fn rest(&self) -> &'a [u8] {
         blanks(self.rest)
     }

@@ -4,10 +4,10 @@ use super::*;
 use proptest::prelude::*;
 
 fn text<'a>(response: &Response<'a>) -> StatusText<'a> {
-    match response {
-        Response::Tagged { text, .. } | Response::Status { text, .. } => *text,
-        other => panic!("no status: {other:?}"),
-    }
+    let (Response::Tagged { text, .. } | Response::Status { text, .. }) = response else {
+        panic!("no status: {response:?}")
+    };
+    *text
 }
 
 /// Undoes the `\XHH`, `\r` and `\n` of the recorded list.

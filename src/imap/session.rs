@@ -7,7 +7,8 @@
 use super::answers::Kind;
 use super::capability::Capabilities;
 use super::command::{Command, Literals, MailboxName};
-use super::connection::{Completion, Connection, OnData};
+use super::completion::Completion;
+use super::connection::{Connection, OnData};
 use super::download::BodySink;
 use super::error::Error;
 use super::login::{self, Login};
@@ -27,6 +28,11 @@ pub struct Pending<T> {
 }
 
 impl<T> Pending<T> {
+    /// The SELECT that it stands behind.
+    pub(super) fn folder(&self) -> Option<u64> {
+        self.folder
+    }
+
     /// The tag of its (last) command.
     pub(super) fn tag(&self) -> u32 {
         self.last
@@ -41,8 +47,10 @@ pub struct Session {
     selection: u64,
     /// The last SELECT known to have succeeded.
     opened: u64,
-    /// The messages that are asked for: (tag, UIDs).
-    pub(super) bodies: Vec<(u32, UidSet)>,
+    /// The folder of the last SELECT.
+    folder: Option<MailboxName>,
+    /// The messages that are asked for: (tag, SELECT, UIDs).
+    pub(super) bodies: Vec<(u32, Option<u64>, UidSet)>,
 }
 
 impl std::fmt::Debug for Session {
@@ -63,7 +71,14 @@ impl Session {
 
     /// On a connection that has logged in.
     pub(super) fn over(connection: Connection) -> Self {
-        Self { connection: Some(Box::new(connection)), by_crate: None, selection: 0, opened: 0, bodies: Vec::new() }
+        Self {
+            connection: Some(Box::new(connection)),
+            by_crate: None,
+            selection: 0,
+            opened: 0,
+            folder: None,
+            bodies: Vec::new(),
+        }
     }
 
     /// The connection, unless it failed.
@@ -155,8 +170,8 @@ impl Session {
             last = connection.send_as(command, kind)?;
             first.get_or_insert(last);
         }
-        let first = first.ok_or(Error::Skipped("nothing to ask for"))?;
-        Ok(Pending { first, last, folder: None, ask })
+        // Nothing to ask for is an empty row of tags.
+        Ok(Pending { first: first.unwrap_or(1), last, folder: None, ask })
     }
 
     /// As [`Session::send`], for commands that change messages: only in a folder that is known to be open, since what
@@ -169,8 +184,14 @@ impl Session {
     }
 
     /// Buffers a SELECT.
-    pub(super) fn send_selection<T>(&mut self, command: Command, ask: T) -> Result<Pending<T>, Error> {
+    pub(super) fn send_selection<T>(
+        &mut self,
+        folder: &MailboxName,
+        command: Command,
+        ask: T,
+    ) -> Result<Pending<T>, Error> {
         self.selection += 1;
+        self.folder = Some(folder.clone());
         let folder = Some(self.selection);
         Ok(Pending { folder, ..self.send_as(&[command], ask, Kind::Select)? })
     }
@@ -194,11 +215,11 @@ impl Session {
         body: Option<&mut dyn BodySink>,
         on: &mut OnData<'_>,
     ) -> Result<Completion, Error> {
-        let mut result = Err(Error::Skipped("nothing was asked for"));
+        let mut last = Completion::nothing();
         for end in self.finish_each(pending, body, on)? {
-            result = Ok(end.ok(name)?);
+            last = end.ok(name)?;
         }
-        result
+        Ok(last)
     }
 
     /// As [`Session::finish`], with the end of each of the request's commands.
@@ -249,11 +270,25 @@ impl Session {
         self.on_mailbox("CREATE", mailbox, |session, name| session.create(name))
     }
 
+    /// Leaves the selected folder if it is this one: servers end sessions whose folder goes away.
+    fn leave(&mut self, mailbox: &MailboxName) -> Result<(), Error> {
+        if self.folder.as_ref() != Some(mailbox) || !self.capabilities().unselect {
+            return Ok(());
+        }
+        self.folder = None;
+        self.selection += 1;
+        match self.run(Command::new("UNSELECT"), "UNSELECT", &mut |_, _| Ok(false)) {
+            Ok(_) | Err(Error::Refused { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Deletes a mailbox with all messages in it.
     ///
     /// # Errors
     /// When the server refuses or the connection fails.
     pub fn delete(&mut self, mailbox: &MailboxName) -> Result<(), Error> {
+        self.leave(mailbox)?;
         self.on_mailbox("DELETE", mailbox, |session, name| session.delete(name))
     }
 
@@ -278,6 +313,7 @@ impl Session {
     /// # Errors
     /// When the server refuses or the connection fails.
     pub fn rename(&mut self, from: &MailboxName, to: &MailboxName) -> Result<(), Error> {
+        self.leave(from)?;
         if let (Some(from), Some(to)) = (from.as_ascii(), to.as_ascii()) {
             return self.carried("RENAME", |session| session.rename(from, to));
         }
@@ -335,7 +371,7 @@ impl Session {
         Ok(())
     }
 
-    /// Turns on compression where it is offered and pays: never on loopback. `false`: it stays off.
+    /// Turns on compression, if it is offered; whether it pays is the caller's to know. `false`: it stays off.
     ///
     /// # Errors
     /// When the connection fails.
@@ -375,3 +411,7 @@ fn authenticated() -> Result<(imap::Session<Wire>, Wire), Error> {
     let session = client.login("", "").map_err(|(error, _)| Error::Protocol(error.to_string()))?;
     Ok((session, wire))
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

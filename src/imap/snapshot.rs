@@ -110,7 +110,7 @@ impl Session {
             command = command.word("(CONDSTORE)");
         }
         let ask = SelectAsk { access, resync: resync.map(|point| (point.uid_validity, point.modseq)) };
-        self.send_selection(command, ask)
+        self.send_selection(mailbox, command, ask)
     }
 
     /// Reads the answer to a SELECT.
@@ -120,13 +120,10 @@ impl Session {
     pub fn finish_select(&mut self, pending: Pending<SelectAsk>) -> Result<Selected, Error> {
         let mut selected = Selected::default();
         let mut sticky = true;
-        let completion = self.finish_selection(&pending, &mut |response, _| {
-            select_line(response, &mut selected, &mut sticky);
-            Ok(true)
-        })?;
+        let completion =
+            self.finish_selection(&pending, &mut |response, _| Ok(select_line(response, &mut selected, &mut sticky)))?;
         let read_only = matches!(&completion.code, Some(super::code::Code::Other(code)) if code == "READ-ONLY");
         selected.read_only = read_only || pending.ask.access == Access::ReadOnly;
-        selected.figures.messages = Some(self.exists());
         if !sticky {
             // UIDs that hold for this session alone are as good as none (RFC 4315 §3).
             selected.figures.uid_validity = None;
@@ -330,21 +327,26 @@ impl Session {
         if completion.code == Some(super::code::Code::MessageLimit) {
             return Err(Error::Skipped("the server searches no more messages at once (MESSAGELIMIT)"));
         }
-        found.ok_or_else(|| Error::Skipped("the server gave no answer to SEARCH"))
+        found.ok_or(Error::Skipped("the server gave no answer to SEARCH"))
     }
 }
 
-/// Takes what one response to SELECT tells.
-fn select_line(response: &Response<'_>, selected: &mut Selected, sticky: &mut bool) {
+/// Takes what one response to SELECT tells; `true` for the part that may be long.
+fn select_line(response: &Response<'_>, selected: &mut Selected, sticky: &mut bool) -> bool {
     match response {
         Response::Status { text, .. } => select_code(text, selected, sticky),
         Response::Message { rest, .. } if response.is_fetch() => {
             selected.changed.extend(FetchLine::parse(rest).into_message());
+            return true;
+        }
+        Response::Message { number, word, .. } if word.eq_ignore_ascii_case(b"EXISTS") => {
+            selected.figures.messages = *number;
         }
         Response::Data { word, rest } if word.eq_ignore_ascii_case(b"VANISHED") => {
             if let Some((true, gone)) = data::vanished(rest) {
                 gone.ranges().for_each(|(a, b)| selected.vanished.insert_range(a.get(), b.get()));
             }
+            return true;
         }
         Response::Message { .. }
         | Response::Data { .. }
@@ -352,6 +354,7 @@ fn select_line(response: &Response<'_>, selected: &mut Selected, sticky: &mut bo
         | Response::Continue(_)
         | Response::Nothing => {}
     }
+    false
 }
 
 fn select_code(text: &StatusText<'_>, selected: &mut Selected, sticky: &mut bool) {

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::change::append_uid;
 use super::command::{Command, Literals, MailboxName};
-use super::connection::Completion;
+use super::completion::Completion;
 use super::error::Error;
 use super::session::Session;
 use crate::mail::{Flags, Timestamp, Uid, UidValidity};
@@ -64,6 +64,8 @@ struct Flight {
 struct Outcome {
     results: Vec<Option<Result<Appended, Error>>>,
     flights: Vec<Flight>,
+    /// The message being sent.
+    current: Option<usize>,
 }
 
 impl Outcome {
@@ -84,38 +86,45 @@ impl Outcome {
         }
     }
 
-    fn finish(self, mut failure: Option<Error>) -> Vec<Result<Appended, Error>> {
-        let rest = |_| match failure.take() {
-            Some(error) => {
-                let later = error.repeat();
-                failure = Some(later);
-                Err(error)
+    fn finish(mut self, failure: Option<Error>) -> Vec<Result<Appended, Error>> {
+        let repeatable = failure.as_ref().filter(|error| !error.is_fatal()).map(Error::repeat);
+        if let Some(error) = failure.filter(Error::is_fatal) {
+            // The message whose file failed is known; any other failure is told with the first that it left open.
+            let own = self.current.filter(|_| matches!(error, Error::Source(_)));
+            let at = own.or_else(|| self.results.iter().position(Option::is_none));
+            if let Some(slot) = at.and_then(|at| self.results.get_mut(at)) {
+                *slot = Some(Err(error));
             }
-            None => Err(Error::Skipped("not sent: the session has ended")),
+        }
+        let flights = self.flights;
+        let sent = |at: usize| flights.iter().any(|f| (f.first..f.first.saturating_add(f.count)).contains(&at));
+        let rest = |(at, slot): (usize, Option<_>)| {
+            slot.unwrap_or_else(|| {
+                Err(match &repeatable {
+                    Some(error) => error.repeat(),
+                    None if sent(at) => Error::Unanswered,
+                    None => Error::Skipped("not sent: the session has ended"),
+                })
+            })
         };
-        let mut rest = rest;
-        self.results.into_iter().map(|slot| slot.unwrap_or_else(|| rest(()))).collect()
+        self.results.into_iter().enumerate().map(rest).collect()
     }
 }
 
 impl Session {
     /// Uploads messages: one result for each, in their order. Messages that the server's APPENDLIMIT forbids are not
     /// sent. The code of a refusal (TRYCREATE, OVERQUOTA, TOOBIG, LIMIT) is in the error; a refused batch gives the same
-    /// error for each of its messages, none of which was stored. After a lost connection it is unknown what was.
+    /// error for each of its messages, none of which was stored. [`Error::Skipped`] says that a message was surely not
+    /// sent; with any other error of the session, [`Error::Unanswered`] included, it may have been stored.
     pub fn append(
         &mut self,
         to: &MailboxName,
         messages: &mut [Append<'_>],
         how: AppendHow,
     ) -> Vec<Result<Appended, Error>> {
-        let mut outcome = Outcome { results: messages.iter().map(|_| None).collect(), flights: Vec::new() };
+        let mut outcome =
+            Outcome { results: messages.iter().map(|_| None).collect(), flights: Vec::new(), current: None };
         let result = self.append_all(to, messages, how, &mut outcome);
-        if let Err(error) = &result
-            && let Some(connection) = self.live().ok().filter(|_| error.is_fatal())
-        {
-            // A message that could not be read to its end leaves the server waiting for the rest.
-            let _ = connection.check::<()>(Err(error.repeat_fatal()));
-        }
         outcome.finish(result.err())
     }
 
@@ -199,7 +208,8 @@ impl Sender<'_> {
     fn one_command(&mut self, head: &Command, messages: &mut [Append<'_>], first: usize) -> Result<(), Error> {
         let mut tag = None;
         let count = messages.len();
-        for message in messages {
+        for (i, message) in messages.iter_mut().enumerate() {
+            self.outcome.current = Some(first + i);
             let announced = self.announce(head, message, tag.is_none());
             let connection = self.session.live()?;
             let tag = match tag {
@@ -245,8 +255,10 @@ impl Sender<'_> {
             return Ok(true);
         }
         // Refused: an OK to half a command would have ended the connection.
-        let completion = connection.complete(tag, None, &mut |_, _| Ok(false))?;
-        self.outcome.settle(tag, completion);
+        // The ends of commands before this one stay to be taken.
+        if let Some(completion) = connection.take_end(tag) {
+            self.outcome.settle(tag, completion);
+        }
         Ok(false)
     }
 
@@ -261,3 +273,7 @@ impl Sender<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "upload_tests.rs"]
+mod tests;

@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::connection::{Completion, Connection};
+use super::completion::Completion;
+use super::connection::Connection;
 use super::error::Error;
 use super::parse::{NESTING, Response, Status, response};
 
@@ -23,6 +24,8 @@ struct Slot {
     read: usize,
     /// What the crate wrote and has not flushed.
     written: Vec<u8>,
+    /// How far input had come when the crate's command was sent: nothing before answers it.
+    begun: u64,
     /// How the crate's command ended.
     end: Option<Completion>,
     failure: Option<Error>,
@@ -110,7 +113,10 @@ impl Slot {
             return Ok(());
         }
         let result = match self.connection.as_mut() {
-            Some(connection) => connection.write(&written),
+            Some(connection) => {
+                self.begun = connection.arrived();
+                connection.write(&written)
+            }
             None => Err(Error::Skipped("the session has ended")),
         };
         result.map_err(|error| self.failed(error))
@@ -118,6 +124,7 @@ impl Slot {
 
     /// Reads a response and, if the crate can bear it, makes it the next lines.
     fn next_response(&mut self) -> io::Result<()> {
+        let position = self.connection.as_ref().map_or(0, |connection| connection.position());
         let frame = match self.connection.as_mut() {
             Some(connection) => connection.next_frame(false),
             None => Err(Error::Skipped("the session has ended")),
@@ -125,6 +132,9 @@ impl Slot {
         let mut frame = frame.map_err(|error| self.failed(error))?;
         frame.extend_from_slice(b"\r\n");
         if let Response::Tagged { tag, status, text } = response(&frame) {
+            if position < self.begun {
+                return Err(self.failed(Error::protocol("an answer that came before its command", tag)));
+            }
             let word = match status {
                 Some(Status::Ok) => "OK",
                 Some(Status::No) => "NO",

@@ -14,7 +14,7 @@ const RESERVED: [&str; 3] = ["cur", "new", "tmp"];
 
 /// Whether a directory of this name is part of a folder, not a folder; in any case, for file systems that have none.
 pub(super) fn is_reserved(name: &[u8]) -> bool {
-    RESERVED.iter().any(|r| name.eq_ignore_ascii_case(r.as_bytes()))
+    RESERVED.iter().any(|r| name == r.as_bytes())
 }
 
 /// The directory name of one level; `None` for a raw level that is plain ASCII without `&`, which no server name needs.

@@ -62,6 +62,12 @@ impl Transaction {
         &self.capabilities
     }
 
+    /// The certificate, for `check`.
+    #[must_use]
+    pub fn certificate(&mut self) -> Option<crate::transport::Certificate> {
+        self.link.stream().certificate()
+    }
+
     /// What to keep for the next session's login.
     #[must_use]
     pub fn remembered(&self) -> &Remembered {

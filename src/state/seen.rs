@@ -110,7 +110,7 @@ pub struct Row {
 pub struct Source<'a> {
     /// The account.
     pub account: AccountId,
-    /// Empty for POP3; for IMAP the folder's key and UIDVALIDITY.
+    /// Empty for POP3; for IMAP UIDVALIDITY and the folder's key.
     pub source: &'a str,
 }
 
@@ -176,18 +176,19 @@ pub fn insert(connection: &Connection, source: Source<'_>, seen: &Seen) -> Resul
     Ok(RowId(id))
 }
 
-/// Replaces what is known of a message, but for its source.
+/// Replaces what is known of a message, which may come from another source now.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub fn update(connection: &Connection, row: &Row) -> Result<(), Error> {
+pub fn update(connection: &Connection, source: Source<'_>, row: &Row) -> Result<(), Error> {
     let seen = &row.seen;
     let mut statement = connection.prepare_cached(
-        "UPDATE seen SET uidl = :uidl, size = :size, header = :header, content = :content, first_seen = :first_seen,
+        "UPDATE seen SET source = :source, uidl = :uidl, size = :size, header = :header, content = :content, first_seen = :first_seen,
              folder = :folder, file = :file, status = :status, absent = :absent WHERE id = :id",
     )?;
     statement.execute(named_params! {
         ":id": row.id.0,
+        ":source": source.source,
         ":uidl": seen.uidl,
         ":size": number(seen.size),
         ":header": seen.header.map(|d| d.0),
@@ -237,16 +238,25 @@ pub fn forget(connection: &Connection, rows: &[RowId]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The account's sources whose name starts with `prefix`.
+/// The account's sources.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn sources(connection: &Connection, account: AccountId, prefix: &str) -> Result<Vec<String>, Error> {
-    let mut statement = connection.prepare_cached(
-        "SELECT DISTINCT source FROM seen WHERE account = ?1 AND substr(source, 1, length(?2)) = ?2 ORDER BY source",
-    )?;
-    let rows = statement.query_map((account.0, prefix), |row| row.get(0))?;
+pub fn sources(connection: &Connection, account: AccountId) -> Result<Vec<String>, Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT DISTINCT source FROM seen WHERE account = ?1 ORDER BY source")?;
+    let rows = statement.query_map([account.0], |row| row.get(0))?;
     Ok(rows.collect::<Result<Vec<_>, _>>()?)
+}
+
+/// Whether a deletion was asked for in the source and is not known to have happened.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn has_open_deletions(connection: &Connection, source: Source<'_>) -> Result<bool, Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM seen WHERE account = ?1 AND source = ?2 AND status = 1 LIMIT 1")?;
+    Ok(statement.exists((source.account.0, source.source))?)
 }
 
 /// What the account's server could do last time, as text; empty when unknown.
@@ -348,7 +358,7 @@ mod tests {
             let id = insert(db, WORK, &one).unwrap();
             assert!(load(db, WORK).unwrap().contains(&Row { id, seen: one }));
         }
-        assert!(load(db, Source { source: "INBOX 1", ..WORK }).unwrap().is_empty());
+        assert!(load(db, Source { source: "1:INBOX", ..WORK }).unwrap().is_empty());
         assert!(load(db, Source { account: AccountId(9), ..WORK }).unwrap().is_empty());
     }
 
@@ -363,7 +373,7 @@ mod tests {
         assert_eq!((row.seen.status, row.seen.absent), (Status::DeleteAsked, Some(Timestamp(5))));
         row.seen.uidl = Some(b"b".to_vec());
         row.seen.absent = None;
-        update(db, &row).unwrap();
+        update(db, WORK, &row).unwrap();
         assert_eq!(load(db, WORK).unwrap(), [row]);
         forget(db, &[id]).unwrap();
         assert!(load(db, WORK).unwrap().is_empty());
@@ -385,9 +395,12 @@ mod tests {
         set_capabilities(db, account, "TOP").unwrap();
         set_capabilities(db, account, "UIDL").unwrap();
         assert_eq!(capabilities(db, account).unwrap(), "UIDL");
-        insert(db, Source { account, source: "INBOX 7" }, &seen(b"1")).unwrap();
-        assert_eq!(sources(db, account, "INBOX ").unwrap(), ["INBOX 7"]);
-        assert!(sources(db, account, "Work ").unwrap().is_empty());
+        let inbox = Source { account, source: "7:INBOX" };
+        let id = insert(db, inbox, &seen(b"1")).unwrap();
+        assert_eq!(sources(db, account).unwrap(), ["7:INBOX"]);
+        assert!(!has_open_deletions(db, inbox).unwrap());
+        set_status(db, &[id], Status::DeleteAsked).unwrap();
+        assert!(has_open_deletions(db, inbox).unwrap() && !has_open_deletions(db, WORK).unwrap());
     }
 
     #[test]

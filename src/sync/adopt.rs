@@ -68,8 +68,11 @@ pub struct Pairing {
 }
 
 /// Pairs what can be paired. Call again when the bodies asked for are known; those that cannot be had keep their group undecided.
+///
+/// With `by_size` a group with one content here and equal sizes there is paired without a body, as an adoption needs it;
+/// otherwise every pair rests on digests.
 #[must_use]
-pub fn pair(locals: &[LocalCandidate], remotes: &[RemoteCandidate]) -> Pairing {
+pub fn pair(locals: &[LocalCandidate], remotes: &[RemoteCandidate], by_size: bool) -> Pairing {
     let mut out = Pairing::default();
     let mut groups: BTreeMap<Digest, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
     for (i, local) in locals.iter().enumerate() {
@@ -81,21 +84,26 @@ pub fn pair(locals: &[LocalCandidate], remotes: &[RemoteCandidate]) -> Pairing {
         }
     }
     for (ours, theirs) in groups.values().filter(|(_, theirs)| !theirs.is_empty()) {
-        pair_group(locals, remotes, (ours, theirs), &mut out);
+        pair_group(locals, remotes, (ours, theirs, by_size), &mut out);
     }
     out.lookalikes = lookalikes(locals, remotes, &out);
     out
 }
 
-fn pair_group(locals: &[LocalCandidate], remotes: &[RemoteCandidate], group: (&[usize], &[usize]), out: &mut Pairing) {
-    let (ours, theirs) = group;
+fn pair_group(
+    locals: &[LocalCandidate],
+    remotes: &[RemoteCandidate],
+    group: (&[usize], &[usize], bool),
+    out: &mut Pairing,
+) {
+    let (ours, theirs, may_trust) = group;
     let known = |i: &usize| remotes.get(*i).is_some_and(|r| r.digest.is_some());
     let contents: BTreeMap<Digest, u64> =
         ours.iter().filter_map(|&i| locals.get(i)).map(|l| (l.digest, l.size)).collect();
     let sizes_agree =
         |size: u64| theirs.iter().filter_map(|&i| remotes.get(i)).all(|r| r.digest.is_some() || r.size == Some(size));
     let by_size = match contents.iter().next() {
-        Some((digest, size)) if contents.len() == 1 && sizes_agree(*size) => Some(*digest),
+        Some((digest, size)) if may_trust && contents.len() == 1 && sizes_agree(*size) => Some(*digest),
         _ => None,
     };
     if by_size.is_none() && !theirs.iter().all(known) {
@@ -206,6 +214,7 @@ mod tests {
         let done = pair(
             &[local(1, 1), local(1, 1)],
             &[remote(1, 1, 101, None), remote(2, 1, 101, None), remote(3, 1, 101, None)],
+            true,
         );
         assert_eq!(done.pairs, [(0, 0), (1, 1)]);
         assert!(done.bodies_needed.is_empty());
@@ -214,18 +223,18 @@ mod tests {
     #[test]
     fn the_same_header_with_two_contents_needs_bodies() {
         let locals = [local(1, 1), local(1, 2)];
-        let done = pair(&locals, &[remote(1, 1, 102, None)]);
+        let done = pair(&locals, &[remote(1, 1, 102, None)], true);
         assert_eq!((done.pairs.len(), done.bodies_needed.len(), done.undecided.len()), (0, 1, 2));
-        let done = pair(&locals, &[remote(1, 1, 102, Some(2))]);
+        let done = pair(&locals, &[remote(1, 1, 102, Some(2))], true);
         assert_eq!(done.pairs, [(1, 0)]);
     }
 
     #[test]
     fn hazard_24_a_lying_size_is_doubt_not_difference() {
-        let done = pair(&[local(1, 1)], &[remote(1, 1, 9999, None)]);
+        let done = pair(&[local(1, 1)], &[remote(1, 1, 9999, None)], true);
         assert_eq!((done.pairs.len(), done.bodies_needed.len()), (0, 1));
-        assert_eq!(pair(&[local(1, 1)], &[remote(1, 1, 9999, Some(1))]).pairs, [(0, 0)]);
-        let done = pair(&[local(1, 1)], &[remote(1, 1, 101, Some(3))]);
+        assert_eq!(pair(&[local(1, 1)], &[remote(1, 1, 9999, Some(1))], true).pairs, [(0, 0)]);
+        let done = pair(&[local(1, 1)], &[remote(1, 1, 101, Some(3))], true);
         assert_eq!((done.pairs.len(), done.lookalikes), (0, 1));
     }
 
@@ -235,7 +244,10 @@ mod tests {
         locals[1].date = Some(Timestamp(5));
         let mut remotes = [remote(1, 1, 101, None), remote(2, 1, 101, None)];
         remotes[0].date = Some(Timestamp(5));
-        assert_eq!(pair(&locals, &remotes).pairs.iter().collect::<BTreeSet<_>>(), [(1, 0), (0, 1)].iter().collect());
+        assert_eq!(
+            pair(&locals, &remotes, true).pairs.iter().collect::<BTreeSet<_>>(),
+            [(1, 0), (0, 1)].iter().collect()
+        );
     }
 
     #[test]
@@ -256,7 +268,7 @@ mod tests {
         fn pairs_are_one_to_one_and_equal(ours in proptest::collection::vec((0u8..3, 0u8..3), 0..8), theirs in proptest::collection::vec((0u8..3, 0u8..3), 0..8)) {
             let locals: Vec<_> = ours.iter().map(|&(h, b)| local(h, b)).collect();
             let remotes: Vec<_> = theirs.iter().zip(1u32..).map(|(&(h, b), uid)| remote(uid, h, 7, Some(b))).collect();
-            let done = pair(&locals, &remotes);
+            let done = pair(&locals, &remotes, true);
             prop_assert!(done.bodies_needed.is_empty());
             let (a, b): (BTreeSet<_>, BTreeSet<_>) = done.pairs.iter().copied().unzip();
             prop_assert_eq!((a.len(), b.len()), (done.pairs.len(), done.pairs.len()));

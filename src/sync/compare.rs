@@ -32,7 +32,8 @@ fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// The unique part of `cur/NAME`.
-fn unique(place: &[u8]) -> &[u8] {
+#[must_use]
+pub fn unique(place: &[u8]) -> &[u8] {
     let name = place.get(4..).unwrap_or_default();
     let end = memchr::memmem::find(name, b":2,").unwrap_or(name.len());
     name.get(..end).unwrap_or(name)

@@ -9,6 +9,7 @@ use crate::mail::{Content, ContentHasher, Digest, Side, Uid, UidSet};
 use crate::state::FolderId;
 
 use super::adopt::{self, LocalCandidate, Pairing, RemoteCandidate};
+use super::compare::unique as unique_of;
 use super::engine::{Engine, Error, Folders};
 use super::moves::{self, At, Moves};
 use super::plan::{Paired, Plan, Rules, plan};
@@ -24,9 +25,10 @@ const LOOKALIKES: usize = 20;
 /// What takes the account down.
 pub fn decide(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey, rules: &Rules) -> Result<Plan, Error> {
     let mut paired = Paired::default();
+    let gone = moves::gone(&survey.views);
     for view in &mut survey.views {
         if !view.local_new.is_empty() && !view.remote_new.is_empty() {
-            let pairing = pair_folder(engine, folders, view)?;
+            let pairing = pair_folder(engine, folders, view, &gone)?;
             record(engine, view, pairing, &mut paired)?;
         }
     }
@@ -55,7 +57,7 @@ fn record(engine: &Engine<'_>, view: &mut View, pairing: Pairing, paired: &mut P
     Ok(())
 }
 
-fn pair_folder(engine: &Engine<'_>, folders: &Folders, view: &mut View) -> Result<Pairing, Error> {
+fn pair_folder(engine: &Engine<'_>, folders: &Folders, view: &mut View, gone: &moves::Gone) -> Result<Pairing, Error> {
     let locals: Vec<LocalCandidate> = view
         .local_new
         .iter()
@@ -72,14 +74,18 @@ fn pair_folder(engine: &Engine<'_>, folders: &Folders, view: &mut View) -> Resul
     bind_intents(engine, view, &locals)?;
     let headers: UidSet = adopt::headers_needed(&locals, &candidates(view)).into_iter().collect();
     fetch_headers(engine, folders, view, &headers)?;
-    let pairing = adopt::pair(&locals, &candidates(view));
+    recognise_own(engine, view);
+    for new in view.remote_new.iter_mut().filter(|r| r.digest.is_none()) {
+        new.digest = gone.content(new);
+    }
+    let pairing = adopt::pair(&locals, &candidates(view), view.adopting);
     if pairing.bodies_needed.is_empty() {
         return Ok(pairing);
     }
     let bodies: UidSet =
         pairing.bodies_needed.iter().filter_map(|&i| view.remote_new.get(i)).map(|r| r.message.uid).collect();
     digest_bodies(engine, folders, view, &bodies)?;
-    Ok(adopt::pair(&locals, &candidates(view)))
+    Ok(adopt::pair(&locals, &candidates(view), view.adopting))
 }
 
 fn candidates(view: &View) -> Vec<RemoteCandidate> {
@@ -116,6 +122,26 @@ fn bind_intents(engine: &Engine<'_>, view: &mut View, locals: &[LocalCandidate])
         }
     }
     Ok(())
+}
+
+/// A file that carries the name derived for a message's UID, with its header and size, is our own download, whose row a crash
+/// took (the third law).
+fn recognise_own(engine: &Engine<'_>, view: &mut View) {
+    let Some(validity) = view.validity else { return };
+    let names: BTreeMap<&[u8], usize> = view
+        .local_new
+        .iter()
+        .enumerate()
+        .filter(|(_, l)| l.row.is_none())
+        .map(|(i, l)| (unique_of(&l.place), i))
+        .collect();
+    for new in &mut view.remote_new {
+        let derived = engine.unique(&view.name, validity, new.message.uid, new.message.date);
+        let Some(local) = names.get(derived.as_bytes()).and_then(|&i| view.local_new.get(i)) else { continue };
+        if new.header == Some(local.content.header) && new.message.size == Some(local.content.size) {
+            new.digest = Some(local.content.digest);
+        }
+    }
 }
 
 /// Runs `work` with the view's folder open, under the UIDVALIDITY that the view was made under.

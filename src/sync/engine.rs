@@ -10,7 +10,7 @@ use crate::auth::Credentials;
 use crate::imap::{self, Access, Login, MailboxName, Session};
 use crate::mail::pattern::Patterns;
 use crate::mail::snapshot::Figures;
-use crate::mail::{FolderName, Side, UidValidity};
+use crate::mail::{Digest, FolderName, Side, Timestamp, Uid, UidValidity};
 use crate::maildir::{self, FileSystem, FolderDir, Layout};
 use crate::severity::{Kind, Severity};
 use crate::state::account::AccountRow;
@@ -302,6 +302,16 @@ impl<'a> Engine<'a> {
         for conn in std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner)) {
             conn.session.logout();
         }
+    }
+
+    /// The unique part of a downloaded message's file name, derived so that a second delivery finds the first (the third law).
+    #[must_use]
+    pub fn unique(&self, folder: &FolderName, validity: UidValidity, uid: Uid, date: Option<Timestamp>) -> String {
+        let account = self.job.account;
+        let (host, user, folder) = (&account.endpoint.host, &account.login.user, folder.key());
+        let digest = Digest::of(format!("{}\n{host}\n{user}\n{folder}\n{validity}\n{uid}", self.secret).as_bytes());
+        let hex: String = digest.0.iter().take(10).map(|b| format!("{b:02x}")).collect();
+        format!("{}.{hex}.mailferry", date.map_or(0, |d| d.0.max(0)))
     }
 
     fn tell(&self, folder: Option<&FolderName>, body: Body) {

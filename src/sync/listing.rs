@@ -151,19 +151,23 @@ fn send<'a>(session: &mut Session, asked: Asked<'a>) -> Result<Flight<'a>, Error
     // EXAMINE would do, but Courier's UIDVALIDITY is only stable under SELECT.
     let select = session.send_select(mailbox, Access::ReadWrite, point.as_ref())?;
     let items = arrival_items(&asked);
+    // What we put there ourselves has a row already: what lies between is told by the counts.
+    let since =
+        |next: Uid| asked.known.uids().last().and_then(|u| Uid::new(u.get() + 1)).map_or(next, |own| own.max(next));
     let nothing = listed.messages == Some(0);
     let (flags, arrivals) = match (&how, base.uid_next) {
         (How::Fresh, _) if nothing => (None, None),
         (How::Fresh, _) | (How::Full, None) => (None, Some(session.send_fetch(&FetchSet::All, items, None)?)),
         (How::Full, Some(_)) if nothing => (None, None),
-        (How::Full, Some(next)) => {
-            (Some(session.send_fetch(&FetchSet::All, Items::FLAGS, None)?), new_since(session, &listed, next, items)?)
-        }
+        (How::Full, Some(next)) => (
+            Some(session.send_fetch(&FetchSet::All, Items::FLAGS, None)?),
+            new_since(session, &listed, since(next), items)?,
+        ),
         (How::Changed(modseq), Some(next)) => (
             Some(session.send_fetch(&FetchSet::All, Items::FLAGS, Some(*modseq))?),
-            new_since(session, &listed, next, items)?,
+            new_since(session, &listed, since(next), items)?,
         ),
-        (How::Resync, Some(next)) => (None, new_since(session, &listed, next, items)?),
+        (How::Resync, Some(next)) => (None, new_since(session, &listed, since(next), items)?),
         (How::Changed(_) | How::Resync, None) => (None, None),
     };
     Ok(Flight { asked, how, select, flags, arrivals })
@@ -206,8 +210,9 @@ fn finish<'a>(session: &mut Session, flight: Flight<'a>) -> Result<(RemoteLook, 
         None => Ok(crate::imap::FetchEnd::default()),
     };
     let selected = selected?;
-    let vanished = fetched?.vanished;
-    let more = came?.vanished;
+    let (fetched, came) = (fetched?, came?);
+    let partial = fetched.partial || came.partial;
+    let (vanished, more) = (fetched.vanished, came.vanished);
     let mut look =
         RemoteLook { figures: cursor(&selected, asked.folder.listed.as_ref()), selected, ..RemoteLook::default() };
     look.fresh = matches!(how, How::Fresh) || figures_are_new(base, &look.selected.figures);
@@ -216,7 +221,7 @@ fn finish<'a>(session: &mut Session, flight: Flight<'a>) -> Result<(RemoteLook, 
         let complete = matches!(how, How::Fresh);
         look.arrivals = found;
         look.delta.unknown = look.arrivals.keys().copied().collect();
-        look.trusted = complete && counts_agree(session, &look.selected, look.arrivals.len() as u64);
+        look.trusted = complete && !partial && counts_agree(session, &look.selected, look.arrivals.len() as u64);
         let again = (!look.trusted).then_some(asked);
         return Ok((look, again));
     }
@@ -234,9 +239,10 @@ fn finish<'a>(session: &mut Session, flight: Flight<'a>) -> Result<(RemoteLook, 
     }
     found.retain(|uid, _| delta.unknown.contains(uid));
     look.arrivals = found;
-    let told = delta.unknown.iter().all(|uid| look.arrivals.contains_key(uid));
+    let untold: UidSet = delta.unknown.iter().copied().filter(|uid| !look.arrivals.contains_key(uid)).collect();
     let honoured = !matches!(how, How::Resync) || look.selected.resynced;
-    look.trusted = told && honoured && counts_agree(session, &look.selected, delta.expected(known));
+    look.trusted =
+        untold.is_empty() && honoured && !partial && counts_agree(session, &look.selected, delta.expected(known));
     look.delta = delta;
     let again = (!look.trusted).then_some(asked);
     Ok((look, again))

@@ -23,6 +23,7 @@ mod survey;
 pub mod view;
 
 pub use engine::{Job, Options, Report};
+pub use places::remote_folder;
 
 use crate::account::OnDelete;
 use crate::mail::Side;

@@ -87,7 +87,7 @@ pub fn local_moves(views: &[View], paired: &BTreeSet<At>) -> BTreeMap<RowId, At>
     found
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Look {
     size: u64,
     date: Timestamp,
@@ -111,6 +111,26 @@ fn gone_by_look(views: &[View]) -> HashMap<Look, Vec<&Touched>> {
         rows.windows(2).all(|w| matches!(w, [a, b] if a.row.identity.digest == b.row.identity.digest))
     });
     gone
+}
+
+/// What messages that are gone from the server were, by what they looked like there.
+#[derive(Debug, Default)]
+pub struct Gone(HashMap<Look, (Option<Digest>, Option<Digest>)>);
+
+/// Remembers what is gone from the server, for [`Gone::content`].
+#[must_use]
+pub fn gone(views: &[View]) -> Gone {
+    let known = |rows: Vec<&Touched>| rows.first().map(|t| (t.row.identity.header, t.row.identity.digest));
+    Gone(gone_by_look(views).into_iter().filter_map(|(look, rows)| Some((look, known(rows)?))).collect())
+}
+
+impl Gone {
+    /// The content of an arrival that looks in every way like a message that is gone, header section included.
+    #[must_use]
+    pub fn content(&self, new: &RemoteNew) -> Option<Digest> {
+        let (header, digest) = self.0.get(&look_of(new)?)?;
+        digest.filter(|_| header.is_some() && *header == new.header)
+    }
 }
 
 /// The arrivals on the server whose headers must be compared before they can be called moves.

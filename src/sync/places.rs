@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::imap::{self, ListAsk, ListedFolder, Listing, MailboxName, SpecialUse};
+use crate::imap::{self, Access, ListAsk, ListedFolder, Listing, MailboxName, SpecialUse};
 use crate::mail::{FolderName, Side};
 use crate::maildir::{self, Discovery, deliver};
 use crate::severity::{Scope, Severity as _};
@@ -68,7 +68,9 @@ fn decide(engine: &Engine<'_>, listing: &Listing, found: &Discovery, known: &[Fo
     folders::plan(&remote, &local, known, &rules)
 }
 
-fn remote_folder(folder: &ListedFolder) -> RemoteFolder {
+/// A listed folder as the rules over folders see it.
+#[must_use]
+pub fn remote_folder(folder: &ListedFolder) -> RemoteFolder {
     let special = folder.special.map(|s| match s {
         SpecialUse::All => Special::All,
         SpecialUse::Flagged => Special::Flagged,
@@ -150,7 +152,10 @@ fn folder(
         None if dry => FolderId(-1 - i64::try_from(at).unwrap_or(0)),
         None => engine.state().folder(engine.account.id, &step.name)?,
     };
-    if !dry && row.is_none_or(|r| !r.had_local) && !matches!(step.action, Action::Lost(_)) {
+    if !dry
+        && (engine.account.unfinished || row.is_none_or(|r| !r.had_local))
+        && !matches!(step.action, Action::Lost(_))
+    {
         clean(&dir);
     }
     Ok(Some(Folder {
@@ -276,6 +281,8 @@ fn empty_and_delete(conn: &mut Conn, mailbox: &MailboxName) -> Result<(), Error>
     if !empty {
         return Err(Error::Guard("the folder on the server has new messages: it stays".to_owned()));
     }
+    // A folder that is open here would take the connection with it (Dovecot).
+    conn.session.select(&MailboxName::new(b"INBOX"), Access::ReadOnly, None)?;
     conn.session.delete(mailbox)?;
     Ok(())
 }

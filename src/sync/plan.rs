@@ -361,6 +361,15 @@ impl<'a> Planner<'a> {
         let too_large =
             |rules: &Rules| rules.max_size.is_some_and(|max| new.message.size.is_some_and(|size| size > max));
         if let Some(row) = &new.row {
+            let flow = self.rules.flow(view);
+            let marked = new.message.flags.as_ref().is_none_or(|f| f.system.contains(System::DELETED));
+            if row.mark == Mark::Flagged && row.open > 0 && marked && matches!(flow, Flow::Both | Flow::ToRemote) {
+                // An expunge that could not be carried out (HAZARDS 11) is tried again.
+                let (folder, uid) = (view.folder, new.message.uid);
+                let removal = Removal::Expunge;
+                self.plan.ops.push(Op::DeleteRemote { row: row.id, folder, uid, removal, also_local: false });
+                return;
+            }
             let undeleted = row.mark == Mark::Flagged
                 && !new.flags().system.contains(System::DELETED)
                 && new.message.flags.is_some();

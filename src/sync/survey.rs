@@ -390,6 +390,8 @@ fn view(
         || found.local.as_ref().is_some_and(|l| l.restored && (!how.broken || is_older(folder, l)));
     let trusted = found.remote.as_ref().is_none_or(|r| r.trusted);
     view.deletions = trusted && !how.broken && !folder.woken && !fresh && !view.refetch;
+    view.validity = found.remote.as_ref().and_then(|r| r.figures.uid_validity);
+    view.adopting = fresh || folder.base.figures.uid_validity.is_none();
     view.read_only = found.remote.as_ref().is_some_and(|r| r.selected.read_only);
     view.local_new = files;
     if let Some(remote) = &mut found.remote {
@@ -510,7 +512,8 @@ fn mask(found: &Found, view: &View) -> Mask {
         Some(permanent) if !permanent.any_keyword => {
             Mask { system: permanent.flags.system, keywords: Some(permanent.flags.keywords.clone()) }
         }
-        Some(permanent) => Mask { system: permanent.flags.system, keywords: None },
+        // `$Forwarded` is a keyword for the server, whatever letter it has here.
+        Some(permanent) => Mask { system: permanent.flags.system.union(System::FORWARDED), keywords: None },
         None => Mask::all(),
     };
     let Some(local) = &found.local else { return there };

@@ -1,7 +1,7 @@
 //! What a look at one folder found, as plain data: the input of every decision. PURE.
 
 use crate::mail::snapshot::RemoteMessage;
-use crate::mail::{Content, Digest, Flags, FolderName, Side, Timestamp};
+use crate::mail::{Content, Digest, Flags, FolderName, Side, Timestamp, UidValidity};
 use crate::state::{FolderId, Mark, Row};
 
 use super::merge::Mask;
@@ -113,6 +113,10 @@ pub struct View {
     pub read_only: bool,
     /// Absence is believed to be deletion in this run.
     pub deletions: bool,
+    /// The UIDVALIDITY that the listing was made under.
+    pub validity: Option<UidValidity>,
+    /// Nothing is known of the folder's messages: they are paired as an adoption does.
+    pub adopting: bool,
     /// The directory was restored from an older copy: what is missing here is fetched again (HAZARDS 5).
     pub refetch: bool,
     /// Too many messages resemble others without being them: nothing is uploaded (HAZARDS 24).
@@ -137,6 +141,8 @@ impl View {
             both: Mask::all(),
             read_only: false,
             deletions: true,
+            validity: None,
+            adopting: false,
             refetch: false,
             no_uploads: false,
             lost: None,

@@ -77,6 +77,24 @@ pub fn connect(dial: &Dial<'_>) -> Result<Stream, Error> {
     }))
 }
 
+/// The addresses of the host, in the order in which [`connect`] tries them; none with a tunnel.
+///
+/// # Errors
+/// [`Error::Resolve`]; a time-out; a stop.
+pub fn addresses(endpoint: &Endpoint, stop: &Stop) -> Result<Vec<SocketAddr>, Error> {
+    if endpoint.tunnel.is_some() {
+        return Ok(Vec::new());
+    }
+    let limits = Limits {
+        peer: tls::peer(endpoint),
+        timeout: endpoint.timeout,
+        deadline: Instant::now().checked_add(endpoint.timeout),
+        stop: Some(stop.clone()),
+        heard: false,
+    };
+    resolve(&endpoint.host, endpoint.port, &limits)
+}
+
 fn reach(endpoint: &Endpoint, stop: &Stop, limits: &Limits) -> Result<Channel, Error> {
     // Read first: a broken setting is no reason to bother the server.
     let connector = match endpoint.tls {

@@ -24,7 +24,7 @@ mod wirelog;
 mod tests;
 
 pub use certificate::Certificate;
-pub use dial::{Dial, connect};
+pub use dial::{Dial, addresses, connect};
 pub use error::{CertificateFailure, Error};
 pub use stream::{Stream, Woken};
 pub use traffic::Traffic;

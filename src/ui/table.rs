@@ -18,8 +18,16 @@ pub enum Value {
     Flag(bool),
     /// Several texts; a list in JSON, separated by commas for people.
     List(Vec<String>),
+    /// Objects of their own; a list in JSON, their number for people.
+    Objects(Vec<Vec<(&'static str, Value)>>),
     /// Not known: no field in JSON, `-` for people.
     Missing,
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
 }
 
 impl Value {
@@ -37,6 +45,7 @@ impl Value {
             Self::Time(seconds) => jiff::Timestamp::from_second(*seconds).ok()?.to_string().into(),
             Self::Flag(flag) => (*flag).into(),
             Self::List(list) => list.clone().into(),
+            Self::Objects(objects) => objects.iter().map(|fields| object(fields)).collect(),
             Self::Missing => return None,
         })
     }
@@ -56,9 +65,14 @@ impl Value {
             Self::Flag(false) => "no".to_owned(),
             Self::List(list) if list.is_empty() => "-".to_owned(),
             Self::List(list) => clean_to(&list.join(", "), 1000),
+            Self::Objects(objects) => objects.len().to_string(),
             Self::Missing => "-".to_owned(),
         }
     }
+}
+
+fn object(fields: &[(&'static str, Value)]) -> serde_json::Value {
+    fields.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.to_json()?))).collect()
 }
 
 /// One object of output: an account of `status`, a check, a folder, a difference.

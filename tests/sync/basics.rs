@@ -66,7 +66,7 @@ fn a_run_with_nothing_to_do_says_nothing_and_only_looks() {
     }
     let commands: Vec<_> = records.iter().flat_map(crate::support::proxy::Record::commands).collect();
     assert!(
-        !commands.iter().any(|c| c.contains("BODY") || c.contains("APPEND") || c.contains("STORE")),
+        !commands.iter().any(|c| c.contains("BODY") || c.contains(" APPEND ") || c.contains(" STORE ")),
         "{commands:?}"
     );
     let silent = rig.ferry.run(&["sync"]);
@@ -80,7 +80,9 @@ fn bytes_and_round_trips_are_those_of_the_wire() {
     rig.fill(&mut Corpus::new(4), &["INBOX"], 5);
     let (outcome, records) = rig.sync();
     let sum = |f: fn(&crate::support::proxy::Record) -> usize| records.iter().map(f).sum::<usize>() as u64;
-    assert_eq!(outcome.figure("bytes_in"), sum(|r| r.down.len()));
+    // The answer to LOGOUT is not waited for.
+    let (told, came) = (outcome.figure("bytes_in"), sum(|r| r.down.len()));
+    assert!(told <= came && came - told < 200, "{told} of {came}");
     assert_eq!(outcome.figure("bytes_out"), sum(|r| r.up.len()));
     assert!(outcome.figure("round_trips") >= 2);
 }

@@ -10,6 +10,7 @@ use crate::state::{FolderId, Mark, Row, RowId, base};
 use super::super::engine::{Conn, Error};
 use super::super::op::{Op, Removal};
 use super::Run;
+use super::moves::leftover;
 
 /// One removal from the server.
 #[derive(Clone, Copy)]
@@ -87,10 +88,9 @@ impl Run<'_, '_> {
             self.engine.state().commit(|db| {
                 for row in &wanted {
                     if removal == Removal::Flag || !gone {
-                        let mut row = (*row).clone();
-                        row.flags.system = row.flags.system.union(System::DELETED);
-                        (row.file, row.mark) = (None, Mark::Flagged);
-                        base::update(db, &row)?;
+                        let mut left = leftover(row);
+                        left.open = u32::from(removal != Removal::Flag);
+                        base::update(db, &left)?;
                     } else if !local.contains(&row.id) {
                         self.after_removal(db, row)?;
                     }
@@ -134,8 +134,7 @@ impl Run<'_, '_> {
             Removal::Trash => {
                 let trash =
                     self.folders_trash().ok_or_else(|| Error::Guard("the Trash is not there any more".to_owned()))?;
-                self.transfer(conn, folder, set, &trash)?;
-                Ok(true)
+                Ok(self.transfer(conn, folder, set, &trash)?.1)
             }
             Removal::Expunge => self.expunge(conn, folder, set),
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::imap::{Access, BodySink};
 use crate::mail::snapshot::RemoteMessage;
-use crate::mail::{Digest, Flags, Uid, UidSet, UidValidity};
+use crate::mail::{Flags, Uid, UidSet, UidValidity};
 use crate::maildir::{Batch, Delivery, FolderDir, Incoming};
 use crate::severity::{Kind, Retry, Scope, Severity as _};
 use crate::state::{FolderId, Mark, Row, RowId, base, folder};
@@ -253,6 +253,14 @@ impl Run<'_, '_> {
         Ok(())
     }
 
+    fn unique(&self, folder: FolderId, want: &Want) -> String {
+        let name = self.folders.get(&folder).map(|f| f.name.clone()).unwrap_or_else(crate::mail::FolderName::inbox);
+        match self.validity(folder) {
+            Some(validity) => self.engine.unique(&name, validity, want.uid, want.message.date),
+            None => String::from_utf8_lossy(&crate::maildir::deliver::fresh_unique()).into_owned(),
+        }
+    }
+
     /// Makes a batch durable, and then its rows.
     fn commit(&self, batch: &mut Batch<'_>, waiting: &mut HashMap<u64, Waiting>) -> Result<(), Error> {
         if batch.is_empty() {
@@ -465,7 +473,7 @@ impl BodySink for Receiver<'_, '_, '_, '_> {
             .map_err(io::Error::other)?;
         // Nothing leaves the map before all does.
         let key = self.waiting.len() as u64;
-        let unique = self.run.unique(folder, want.uid, want.message.date);
+        let unique = self.run.unique(folder, &want);
         let delivery = Delivery { key, unique: unique.as_bytes(), letters: &letters, date: want.message.date };
         incoming.finish(self.batch, &delivery).map_err(io::Error::other)?;
         self.part.wants.remove(&message.uid);
@@ -479,21 +487,5 @@ impl BodySink for Receiver<'_, '_, '_, '_> {
 
     fn forget(&mut self) {
         self.incoming = None;
-    }
-}
-
-impl Run<'_, '_> {
-    /// A file name's unique part, derived so that a second delivery of the same message finds the first (the third law).
-    fn unique(&self, folder: FolderId, uid: Uid, date: Option<crate::mail::Timestamp>) -> String {
-        let name = self.folders.get(&folder).map(|f| f.name.key()).unwrap_or_default();
-        let validity = self.validity(folder).map_or(0, UidValidity::get);
-        let account = &self.engine.job.account;
-        let seed = format!(
-            "{}\n{}\n{}\n{name}\n{validity}\n{uid}",
-            self.engine.secret, account.endpoint.host, account.login.user
-        );
-        let digest = Digest::of(seed.as_bytes());
-        let hex: String = digest.0.iter().take(10).map(|b| format!("{b:02x}")).collect();
-        format!("{}.{hex}.mailferry", date.map_or(0, |d| d.0.max(0)))
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::imap::{Copied, FetchSet, Items};
-use crate::mail::{Uid, UidSet};
+use crate::mail::{System, Uid, UidSet};
 use crate::maildir::{Place, Touched};
 use crate::state::intent::Intent;
-use crate::state::{FolderId, Row, RowId, base, intent};
+use crate::state::{FolderId, Mark, Row, RowId, base, intent};
 
 use super::super::engine::{Conn, Error};
 use super::super::op::Op;
@@ -128,7 +128,7 @@ impl Run<'_, '_> {
         }
         let uid_next = self.next_uid(to);
         let intents = self.write_intents(to, uid_next, &rows)?;
-        let copied = self.transfer(conn, from, &set, &mailbox)?;
+        let (copied, expunged) = self.transfer(conn, from, &set, &mailbox)?;
         let pairs = if copied.pairs.len() as u64 == set.len() && copied.uid_validity == self.validity(to) {
             copied.pairs.into_iter().collect()
         } else {
@@ -140,12 +140,16 @@ impl Run<'_, '_> {
                 let Some(local) = messages.iter().find(|(id, _)| *id == row.id).map(|(_, local)| local) else {
                     continue;
                 };
+                if !expunged {
+                    // The original could not be expunged: it stays marked, and is tried again.
+                    base::insert(db, &leftover(&row))?;
+                }
                 row.folder = to;
                 (row.file, row.inode) = (Some(local.place.clone()), Some(local.inode));
                 // Unknown where it is now: bound by content when the target is next listed.
                 let found = row.uid.and_then(|uid| pairs.get(&uid).copied());
                 row.uid = found;
-                row.mark = if found.is_some() { row.mark } else { crate::state::Mark::Sent };
+                row.mark = if found.is_some() { row.mark } else { Mark::Sent };
                 base::update(db, &row)?;
                 done += 1;
             }
@@ -182,24 +186,24 @@ impl Run<'_, '_> {
         })?)
     }
 
-    /// MOVE, else COPY, mark, and expunge of just those UIDs. The source folder is open.
+    /// MOVE, else COPY, mark, and expunge of just those UIDs. The source folder is open. Whether the originals are gone.
     pub(super) fn transfer(
         &self,
         conn: &mut Conn,
         from: FolderId,
         set: &UidSet,
         mailbox: &crate::imap::MailboxName,
-    ) -> Result<Copied, Error> {
+    ) -> Result<(Copied, bool), Error> {
         crate::checkpoint::hit("remote.move");
         if conn.session.capabilities().move_ {
             let pending = conn.session.send_move(set, mailbox)?;
-            return Ok(conn.session.finish_copy(pending)?);
+            return Ok((conn.session.finish_copy(pending)?, true));
         }
         let pending = conn.session.send_copy(set, mailbox)?;
         let copied = conn.session.finish_copy(pending)?;
         crate::checkpoint::hit("remote.copied");
-        self.expunge(conn, from, set)?;
-        Ok(copied)
+        let expunged = self.expunge(conn, from, set)?;
+        Ok((copied, expunged))
     }
 
     /// Where the server does not say it: the messages that came to the target since, by Message-ID, size and date.
@@ -230,6 +234,14 @@ impl Run<'_, '_> {
         }
         Ok(pairs)
     }
+}
+
+/// The row of an original that is marked `\\Deleted` and could not be expunged yet.
+pub(super) fn leftover(row: &Row) -> Row {
+    let mut left = row.clone();
+    left.flags.system = left.flags.system.union(System::DELETED);
+    (left.file, left.inode, left.mark, left.open) = (None, None, Mark::Flagged, 1);
+    left
 }
 
 /// The letters without those for keywords, which mean others in another folder.

@@ -1,0 +1,176 @@
+//! What both walks record and tell: what was learned, skipped, planned, refused, and what may be deleted.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::mail::FolderName;
+use crate::mail::text::clean_bytes;
+use crate::state::seen::{self, Row, RowId, Source, Status};
+use crate::ui::event::{Body, Planned};
+
+use super::desk::Done;
+use super::job::{Engine, Error};
+use super::plan::{self, Action, Entry, Plan, Reason, Rules};
+
+/// How a message is recognised in the next session: by its id, without one by its number. A wrong guess costs one run.
+pub type Name = (Option<Vec<u8>>, u32);
+
+/// What a run learns from session to session.
+#[derive(Default)]
+pub struct Lessons {
+    /// How often each message broke a session.
+    pub trouble: HashMap<Name, u32>,
+    /// Messages that were told of as not given.
+    pub refused: HashSet<Name>,
+    /// How many the rules leave on the server, by the last plan.
+    pub left: u64,
+}
+
+impl Lessons {
+    /// How many sessions were broken by single messages.
+    #[must_use]
+    pub fn broken_sessions(&self) -> u32 {
+        self.trouble.values().sum()
+    }
+}
+
+/// What is listed, and where it would go.
+pub struct Mail {
+    /// The folder that receives.
+    pub folder: FolderName,
+    /// The messages.
+    pub entries: Vec<Entry>,
+    /// Their UIDLs as the server gave them, for people; empty for IMAP, where the number says all.
+    pub ids: Vec<Option<Vec<u8>>>,
+}
+
+impl Mail {
+    fn uidl(&self, at: usize) -> Option<String> {
+        self.ids.get(at).and_then(Option::as_deref).map(clean_bytes)
+    }
+}
+
+/// How a message is recognised in the next session.
+#[must_use]
+pub fn name_of(entry: &Entry) -> Name {
+    (entry.key.clone(), if entry.key.is_some() { 0 } else { entry.number })
+}
+
+/// A message that did not come: told once a run.
+pub fn refuse(engine: &mut Engine<'_>, mail: &Mail, lessons: &mut Lessons, number: u32, why: &str) {
+    let Some(at) = mail.entries.iter().position(|entry| entry.number == number) else { return };
+    if mail.entries.get(at).is_some_and(|entry| !lessons.refused.insert(name_of(entry))) {
+        return;
+    }
+    let id = mail.uidl(at).map(|id| format!(" ({id})")).unwrap_or_default();
+    engine.fail(Some(&mail.folder), &Error::Message { number, id, why: why.to_owned() });
+}
+
+/// Counts what the rules leave on the server, and tells of what is too large.
+///
+/// # Errors
+/// Those of the state.
+pub fn tell_skipped(engine: &mut Engine<'_>, plan: &Plan, mail: &Mail) -> Result<u64, Error> {
+    let (mut skipped, mut large, mut bytes) = (0, 0_u64, 0_u64);
+    for action in &plan.actions {
+        if let Action::Skip { entry, reason } = action {
+            skipped += 1;
+            if *reason == Reason::TooLarge {
+                large += 1;
+                bytes += mail.entries.get(*entry).and_then(|entry| entry.size).unwrap_or_default();
+            }
+        }
+    }
+    let detail = format!("{large} messages ({bytes} bytes) are larger than max_size and stay on the server");
+    engine.standing(&mail.folder, "too_large", (large > 0).then_some(detail.as_str()))?;
+    Ok(skipped)
+}
+
+/// Tells the plan of a dry run.
+pub fn tell_plan(engine: &Engine<'_>, plan: &Plan, mail: &Mail, rules: &Rules) {
+    let tell = |action, side, at: usize, detail: Option<&str>| {
+        let uid = mail.entries.get(at).filter(|_| mail.ids.is_empty()).map(|entry| entry.number);
+        let detail = detail.map(str::to_owned);
+        let planned = Planned { action, side, uid, uidl: mail.uidl(at), detail, ..Planned::default() };
+        engine.tell(Some(&mail.folder), Body::Planned(planned));
+    };
+    for action in &plan.actions {
+        match action {
+            Action::Retrieve { entry, expected: None } => {
+                tell("download", "local", *entry, None);
+                if plan::is_old_enough(rules.now, rules) {
+                    tell("delete", "remote", *entry, None);
+                }
+            }
+            Action::Retrieve { entry, expected: Some(_) } => tell("download", "local", *entry, Some("to compare")),
+            Action::Delete { entry, .. } => tell("delete", "remote", *entry, None),
+            Action::Skip { entry, reason: Reason::TooLarge } => {
+                tell("skip", "local", *entry, Some("larger than max_size"));
+            }
+            Action::Skip { entry, reason: Reason::Limit } => tell("skip", "local", *entry, Some("beyond --limit")),
+        }
+    }
+}
+
+/// What the listing alone changes in the memory.
+///
+/// # Errors
+/// Those of the state.
+pub fn keep_books(
+    engine: &mut Engine<'_>,
+    source: Source<'_>,
+    (plan, rows, entries): (&Plan, &[Row], &[Entry]),
+    rules: &Rules,
+    capabilities: Option<&str>,
+) -> Result<(), Error> {
+    let ids = |of: &[usize]| of.iter().filter_map(|&i| rows.get(i)).map(|row| row.id).collect::<Vec<RowId>>();
+    let nothing = plan.refresh.is_empty() && plan.left.is_empty() && plan.gone.is_empty() && plan.forget.is_empty();
+    if nothing && capabilities.is_none() {
+        return Ok(());
+    }
+    let now = engine.now;
+    engine.state.commit(|db| {
+        if let Some(text) = capabilities {
+            seen::set_capabilities(db, source.account, text)?;
+        }
+        for &(row, entry) in &plan.refresh {
+            let (Some(row), Some(entry)) = (rows.get(row), entries.get(entry)) else { continue };
+            let mut row = row.clone();
+            row.seen.absent = None;
+            row.seen.uidl.clone_from(&entry.key);
+            row.seen.size = entry.size.or(row.seen.size);
+            if row.seen.status == Status::Gone || !plan::is_due(&row, rules) {
+                row.seen.status = Status::Delivered;
+            }
+            seen::update(db, source, &row)?;
+        }
+        seen::set_status(db, &ids(&plan.gone), Status::Gone)?;
+        seen::set_absent(db, &ids(&plan.left), Some(now))?;
+        seen::forget(db, &ids(&plan.forget))
+    })?;
+    Ok(())
+}
+
+/// Counts what became durable.
+pub fn account_for(engine: &mut Engine<'_>, done: &[Done]) {
+    for one in done {
+        if let Some(path) = &one.path {
+            engine.report.summary.downloaded += 1;
+            engine.report.progress = true;
+            engine.report.changed.push(path.clone());
+        }
+    }
+}
+
+/// What may be deleted now, by number: all of it durable, all of it proved in this session.
+#[must_use]
+pub fn due(plan: &Plan, entries: &[Entry], rows: &[Row], arrived: &[Done], rules: &Rules) -> Vec<(u32, RowId)> {
+    let known = plan.actions.iter().filter_map(|action| match action {
+        Action::Delete { entry, row } => Some((entries.get(*entry)?.number, rows.get(*row)?.id)),
+        Action::Retrieve { .. } | Action::Skip { .. } => None,
+    });
+    let fresh = arrived.iter().filter_map(|done| {
+        let row = Row { id: done.row, seen: done.seen.clone() };
+        plan::is_due(&row, rules).then_some((done.number, done.row))
+    });
+    known.chain(fresh).collect()
+}
