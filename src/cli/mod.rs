@@ -16,10 +16,12 @@ mod print;
 mod process;
 mod remote;
 mod roots;
+mod rounds;
 mod run;
 pub mod setup;
 mod sign_in;
 mod status;
+mod watch;
 mod wizard;
 mod work;
 
@@ -105,7 +107,8 @@ fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Folders(args) => folders::run(context, &args),
         Command::Setup(args) => wizard::run(context, &args),
         Command::Auth(args) => sign_in::run(context, &args),
-        Command::Watch(_) | Command::Verify(_) | Command::Restore(_) | Command::Import(_) => {
+        Command::Watch(args) => watch::run(context, &args),
+        Command::Verify(_) | Command::Restore(_) | Command::Import(_) => {
             context.ui.error(Kind::Usage, None, "this command is not built yet", None);
             Exit::Failed(Kind::Usage)
         }

@@ -124,7 +124,8 @@ fn what_failed_in_part_waits_for_news_or_the_poll() {
 fn a_suspension_is_noticed_by_the_wall_clock() {
     let mut agenda = settled();
     assert!(!agenda.tick(at(61_000)));
-    let later = Moment { steady: Duration::from_secs(90), wall: Duration::from_millis(START) + Duration::from_secs(9000) };
+    let later =
+        Moment { steady: Duration::from_secs(90), wall: Duration::from_millis(START) + Duration::from_secs(9000) };
     agenda.note(News::Lost, at(70_000));
     assert!(agenda.tick(later));
     // The connection is made anew, and then a round is due.

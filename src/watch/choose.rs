@@ -21,8 +21,7 @@ pub struct Candidate {
 #[must_use]
 pub fn candidates(account: &Account, listing: &Listing) -> Vec<Candidate> {
     let takes_part = |folder: &&crate::imap::ListedFolder| {
-        let virtual_one =
-            matches!(folder.special, Some(SpecialUse::All | SpecialUse::Flagged | SpecialUse::Important));
+        let virtual_one = matches!(folder.special, Some(SpecialUse::All | SpecialUse::Flagged | SpecialUse::Important));
         folder.selectable
             && !folder.name.is_inbox()
             && account.folders.matches(&folder.name)

@@ -34,13 +34,12 @@ pub enum End {
 /// When the system gives no pipes or threads.
 pub fn keep(account: &Account, hands: &dyn Hands, stop: &Stop) -> std::io::Result<End> {
     let reins: Vec<Reins> = (0..listeners(account)).map(|_| Reins::new()).collect::<std::io::Result<_>>()?;
-    let (board, halt) = (Board::new()?, Stop::new()?);
+    let board = Board::new()?;
     let clock = Instant::now();
     let mut keeper = Keeper {
         account,
         hands,
         stop,
-        halt: &halt,
         board: &board,
         reins: &reins,
         listening: 0,
@@ -52,10 +51,19 @@ pub fn keep(account: &Account, hands: &dyn Hands, stop: &Stop) -> std::io::Resul
         clock,
     };
     std::thread::scope(|scope| {
-        let end = keeper.listen(scope, 1).and_then(|()| keeper.run(scope));
-        halt.request();
-        end
+        let _end = EndAll(&reins);
+        keeper.listen(scope, 1)?;
+        keeper.run(scope)
     })
+}
+
+/// Ends all listeners, also when the keeper's thread is at fault: their threads are waited for.
+struct EndAll<'a>(&'a [Reins]);
+
+impl Drop for EndAll<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(Reins::end);
+    }
 }
 
 /// The most connections that may listen; one of the account's stays for the rounds.
@@ -79,8 +87,6 @@ struct Keeper<'a> {
     account: &'a Account,
     hands: &'a dyn Hands,
     stop: &'a Stop,
-    /// Ends the listeners.
-    halt: &'a Stop,
     board: &'a Board,
     reins: &'a [Reins],
     /// How many of them have a thread.
@@ -115,6 +121,7 @@ impl<'a> Keeper<'a> {
                     self.aim(scope)?;
                 }
                 Next::Sleep(longest) => {
+                    self.hands.beat();
                     let mut fds: Vec<BorrowedFd<'_>> = vec![self.stop.fd(), self.board.fd()];
                     fds.extend(self.ground.as_ref().and_then(Ground::fd));
                     wait(&fds, longest);
@@ -229,8 +236,8 @@ impl<'a> Keeper<'a> {
         'a: 'scope,
     {
         for (at, reins) in self.reins.iter().enumerate().take(count).skip(self.listening) {
-            let (account, hands, halt, board) = (self.account, self.hands, self.halt, self.board);
-            let listener = Listener { account, hands, halt, board, reins, first: at == 0 };
+            let (account, hands, board) = (self.account, self.hands, self.board);
+            let listener = Listener { account, hands, board, reins, first: at == 0 };
             std::thread::Builder::new().name(format!("listen {at}")).spawn_scoped(scope, move || listener.run())?;
             self.listening = at + 1;
         }

@@ -1,6 +1,6 @@
 //! A connection that listens: NOTIFY for all folders, else IDLE on one. It comes back by itself after every failure.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
@@ -19,32 +19,30 @@ use super::choose::candidates;
 /// connections much earlier, and the new one shows that the connection still lives.
 const CYCLE: Duration = Duration::from_secs(9 * 60);
 
-/// What the keeper wants of a listener.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Order {
-    /// Nothing: the bell is enough to make it prove that its connection lives.
-    #[default]
-    Check,
-    /// Connect anew.
-    Reconnect,
-}
-
 /// How a listener is directed.
 #[derive(Debug)]
 pub struct Reins {
+    /// Lets it prove that its connection lives, and look at its target.
     bell: Bell,
-    order: Mutex<Order>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Breaks off the connection that there is.
+    connection: Option<Stop>,
     /// What a listener beside the first listens to; `None`: nothing for now.
-    target: Mutex<Option<MailboxName>>,
+    target: Option<MailboxName>,
+    ended: bool,
 }
 
 impl Reins {
-    /// Without an order or a target.
+    /// Without a connection or a target.
     ///
     /// # Errors
     /// When no pipe can be made.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { bell: Bell::new()?, order: Mutex::default(), target: Mutex::default() })
+        Ok(Self { bell: Bell::new()?, state: Mutex::default() })
     }
 
     /// Lets it prove that its connection lives.
@@ -52,17 +50,23 @@ impl Reins {
         self.bell.ring();
     }
 
-    /// Lets it connect anew, at once.
+    /// Lets it connect anew, at once: an answer on a dead connection would not come.
     pub fn reconnect(&self) {
-        *self.order.lock().unwrap_or_else(PoisonError::into_inner) = Order::Reconnect;
-        self.bell.ring();
+        self.break_off(&mut self.state());
+    }
+
+    /// Ends it.
+    pub fn end(&self) {
+        let mut state = self.state();
+        state.ended = true;
+        self.break_off(&mut state);
     }
 
     /// Sets what it listens to.
     pub fn aim(&self, target: Option<MailboxName>) {
-        let mut now = self.target.lock().unwrap_or_else(PoisonError::into_inner);
-        if *now != target {
-            *now = target;
+        let mut state = self.state();
+        if state.target != target {
+            state.target = target;
             self.bell.ring();
         }
     }
@@ -70,12 +74,34 @@ impl Reins {
     /// What it listens to.
     #[must_use]
     pub fn target(&self) -> Option<MailboxName> {
-        self.target.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state().target.clone()
     }
 
-    fn take_order(&self) -> Order {
-        self.bell.hush();
-        std::mem::take(&mut *self.order.lock().unwrap_or_else(PoisonError::into_inner))
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn break_off(&self, state: &mut State) {
+        if let Some(stop) = state.connection.take() {
+            stop.request();
+        }
+        self.bell.ring();
+    }
+
+    fn has_ended(&self) -> bool {
+        self.state().ended
+    }
+
+    /// What breaks the next connection off.
+    fn begin(&self) -> std::io::Result<Stop> {
+        let stop = Stop::new()?;
+        let mut state = self.state();
+        if state.ended {
+            stop.request();
+        } else {
+            state.connection = Some(stop.clone());
+        }
+        Ok(stop)
     }
 }
 
@@ -85,8 +111,6 @@ pub struct Listener<'a> {
     pub account: &'a Account,
     /// Gives credentials.
     pub hands: &'a dyn Hands,
-    /// Ends it.
-    pub halt: &'a Stop,
     /// Where it tells.
     pub board: &'a Board,
     /// How it is directed.
@@ -104,15 +128,18 @@ enum End {
 }
 
 impl Listener<'_> {
-    /// Listens until the halt.
+    /// Listens until it is ended.
     pub fn run(&self) {
         let mut failures = 0;
-        while !self.halt.requested() {
+        while !self.reins.has_ended() {
             let begun = Instant::now();
-            match self.serve() {
+            let stop = self.reins.begin();
+            let served = stop.as_ref().map_err(Trouble::from).and_then(|stop| self.serve(stop));
+            let broken_off = stop.is_ok_and(|stop| stop.requested());
+            match served {
                 Ok(End::Again) => failures = 0,
                 Ok(End::Useless) => return,
-                Err(_) if self.halt.requested() => return,
+                Err(_) if broken_off => failures = 0,
                 Err(trouble) => {
                     if begun.elapsed() > CYCLE {
                         failures = 0;
@@ -134,33 +161,35 @@ impl Listener<'_> {
 
     /// Waits before the next attempt, unless something calls.
     fn rest(&self, max: Duration) {
-        wait(&[self.halt.fd(), self.reins.bell.fd()], max);
-        self.reins.take_order();
+        wait(&[self.reins.bell.fd()], max);
+        self.reins.bell.hush();
     }
 
-    fn serve(&self) -> Result<End, Trouble> {
+    fn serve(&self, stop: &Stop) -> Result<End, Trouble> {
+        // What rang for the connection before is answered by this one.
+        self.reins.bell.hush();
         if self.first {
-            return self.serve_first();
+            return self.serve_first(stop);
         }
         let Some(target) = self.reins.target() else {
-            wait(&[self.halt.fd(), self.reins.bell.fd()], CYCLE);
-            self.reins.take_order();
+            self.rest(CYCLE);
             return Ok(End::Again);
         };
-        let mut session = self.open()?;
+        let mut session = self.open(stop)?;
         session.select(&target, Access::ReadOnly, None)?;
         // What came while nobody listened is unknown.
         self.board.tell(|told| told.changed = true);
         loop {
-            if self.cycle(&mut session)? || self.reins.target().as_ref() != Some(&target) {
+            self.cycle(&mut session)?;
+            if self.reins.target().as_ref() != Some(&target) {
                 session.logout();
                 return Ok(End::Again);
             }
         }
     }
 
-    fn serve_first(&self) -> Result<End, Trouble> {
-        let mut session = self.open()?;
+    fn serve_first(&self, stop: &Stop) -> Result<End, Trouble> {
+        let mut session = self.open(stop)?;
         if !session.capabilities().idle {
             session.logout();
             self.board.tell(|told| told.link = Some(News::Deaf));
@@ -177,32 +206,30 @@ impl Listener<'_> {
         let candidates = if notifies { Vec::new() } else { candidates(self.account, &listing) };
         self.board.tell(|told| (told.link, told.candidates) = (Some(News::Up), Some(candidates)));
         loop {
-            if self.cycle(&mut session)? {
-                session.logout();
-                return Ok(End::Again);
-            }
+            self.cycle(&mut session)?;
             if notifies && !session.notify()? {
                 return Err(Error::Unsupported("NOTIFY any more").into());
             }
         }
     }
 
-    /// One IDLE. `true`: connect anew.
-    fn cycle(&self, session: &mut Session) -> Result<bool, Trouble> {
+    /// One IDLE.
+    fn cycle(&self, session: &mut Session) -> Result<(), Trouble> {
         let end = session.idle(CYCLE, &[self.reins.bell.fd()])?;
+        self.reins.bell.hush();
         if end.selected || !end.changed.is_empty() {
             self.board.tell(|told| told.changed = true);
         }
-        Ok(end.other && self.reins.take_order() == Order::Reconnect)
+        Ok(())
     }
 
-    fn open(&self) -> Result<Session, Trouble> {
+    fn open(&self, stop: &Stop) -> Result<Session, Trouble> {
         let credentials =
             self.hands.credentials().map_err(|error| Trouble { text: error.to_string(), reachable: true })?;
         let login = Login {
             account: self.account,
             credentials: &credentials,
-            stop: self.halt,
+            stop,
             traffic: Arc::new(Traffic::default()),
             trace: self.hands.trace(),
             once: true,
@@ -216,6 +243,12 @@ struct Trouble {
     text: String,
     /// The server answers; otherwise rounds had better wait, too.
     reachable: bool,
+}
+
+impl From<&std::io::Error> for Trouble {
+    fn from(error: &std::io::Error) -> Self {
+        Self { text: error.to_string(), reachable: true }
+    }
 }
 
 impl From<Error> for Trouble {

@@ -38,6 +38,8 @@ pub trait Hands: Sync {
     fn warn(&self, message: String, hint: &str);
     /// Tells how the account is now, in a few words.
     fn status(&self, text: &str);
+    /// The thread is about to wait: it does not hang.
+    fn beat(&self);
 }
 
 /// How a round ended.
