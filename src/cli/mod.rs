@@ -19,10 +19,12 @@ mod print;
 mod process;
 mod remote;
 mod roots;
+mod rounds;
 mod run;
 pub mod setup;
 mod sign_in;
 mod status;
+mod watch;
 mod wizard;
 mod work;
 
@@ -109,7 +111,8 @@ fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Setup(args) => wizard::run(context, &args),
         Command::Auth(args) => sign_in::run(context, &args),
         Command::Import(args) => import::run(context, &args),
-        Command::Watch(_) | Command::Verify(_) | Command::Restore(_) => {
+        Command::Watch(args) => watch::run(context, &args),
+        Command::Verify(_) | Command::Restore(_) => {
             context.ui.error(Kind::Usage, None, "this command is not built yet", None);
             Exit::Failed(Kind::Usage)
         }
