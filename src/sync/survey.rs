@@ -442,7 +442,7 @@ fn rows_of_interest(engine: &Engine<'_>, folder: &Folder, found: &Found, fresh: 
 }
 
 /// Puts a row where it belongs in the view: among what both sides had, or among the arrivals of the side that it stands on.
-fn sort_in(view: &mut View, found: &Found, row: Row, fresh: bool) {
+pub(super) fn sort_in(view: &mut View, found: &Found, row: Row, fresh: bool) {
     let local = local_now(found, &row);
     if fresh {
         // Its UID means nothing any more. A row without its file has nothing left to be known by.
