@@ -155,6 +155,7 @@ impl<'w> Run<'w> {
                 found.remote = Some(look);
             }
             let fresh = !view.deletions;
+            view.adopting = fresh || cursor.validity.is_none();
             if folder == TRASH {
                 view.role = Role::Trash;
             }
@@ -195,7 +196,7 @@ impl<'w> Run<'w> {
         self.world.remote[&folder].messages[&uid.get()].0
     }
 
-    fn pair(&self, view: &mut View) -> adopt::Pairing {
+    fn pair(&self, view: &mut View, gone: &moves::Gone) -> adopt::Pairing {
         let locals: Vec<LocalCandidate> = view
             .local_new
             .iter()
@@ -222,12 +223,15 @@ impl<'w> Run<'w> {
         };
         let wanted = adopt::headers_needed(&locals, &candidates(view));
         self.read_headers(view, &wanted);
-        let pairing = adopt::pair(&locals, &candidates(view));
+        for new in view.remote_new.iter_mut().filter(|r| r.digest.is_none()) {
+            new.digest = gone.content(new);
+        }
+        let pairing = adopt::pair(&locals, &candidates(view), view.adopting);
         for i in pairing.bodies_needed {
             let id = self.content_of(view.folder, view.remote_new[i].message.uid);
             view.remote_new[i].digest = Some(content(id).digest);
         }
-        adopt::pair(&locals, &candidates(view))
+        adopt::pair(&locals, &candidates(view), view.adopting)
     }
 
     fn read_headers(&self, view: &mut View, wanted: &BTreeSet<Uid>) {
@@ -240,9 +244,10 @@ impl<'w> Run<'w> {
     pub fn decide(&self, rules: &Rules) -> (Plan, BTreeMap<FolderId, Found>) {
         let (mut views, found) = self.views(rules);
         let mut paired = Paired::default();
+        let gone = moves::gone(&views);
         for view in &mut views {
             if !view.local_new.is_empty() && !view.remote_new.is_empty() {
-                let pairing = self.pair(view);
+                let pairing = self.pair(view, &gone);
                 let at = |index| At { folder: view.folder, index };
                 paired.undecided.extend(pairing.undecided.iter().map(|&i| (Side::Local, at(i))));
                 paired.undecided.extend(pairing.bodies_needed.iter().map(|&i| (Side::Remote, at(i))));
@@ -320,7 +325,10 @@ impl<'w> Run<'w> {
             }
             self.step()?;
             self.world.rows.retain(|_, r| r.folder != *folder || r.file.is_some());
-            self.world.rows.values_mut().filter(|r| r.folder == *folder).for_each(|r| r.uid = None);
+            for row in self.world.rows.values_mut().filter(|r| r.folder == *folder) {
+                row.uid = None;
+                row.mark = if row.mark == Mark::Paired { Mark::Waiting } else { row.mark };
+            }
             let validity = self.world.remote[folder].validity;
             let cursor = self.world.cursors.get_mut(folder).unwrap();
             if cursor.validity != Some(validity) {
@@ -345,7 +353,6 @@ impl<'w> Run<'w> {
     fn settle(&mut self, ops: Vec<Op>) -> Result<Vec<Op>, Died> {
         self.step()?;
         let mut flags = Vec::new();
-        let known = self.world.rows.clone();
         for op in ops {
             match op {
                 Op::Pair { folder, local, remote, flags: merged } => {
@@ -370,7 +377,7 @@ impl<'w> Run<'w> {
                     }
                 }
                 Op::Rebind { row, folder, local, remote } => {
-                    let Some(mut row) = known.get(&row).cloned() else { continue };
+                    let Some(mut row) = self.world.rows.get(&row).cloned() else { continue };
                     row.folder = folder;
                     if let Some(now) = local {
                         (row.file, row.inode) = (Some(now.place), Some(now.inode));
@@ -383,7 +390,7 @@ impl<'w> Run<'w> {
                     self.put(row);
                 }
                 Op::Settle { row, mark, gone } => {
-                    let Some(mut row) = known.get(&row).cloned() else { continue };
+                    let Some(mut row) = self.world.rows.get(&row).cloned() else { continue };
                     row.mark = mark;
                     match gone {
                         Side::Local => row.file = None,
@@ -423,9 +430,10 @@ impl<'w> Run<'w> {
                     self.step()?;
                     self.put(known.clone());
                 }
-                if let Some((flags, _)) = remote {
-                    let number = known.uid.unwrap().get();
-                    self.world.mailbox(folder).messages.get_mut(&number).expect("the message to be marked").1 = flags;
+                // Where its UID is not known yet the flags follow when it is bound.
+                if let (Some((flags, _)), Some(uid)) = (remote, known.uid) {
+                    let message = self.world.mailbox(folder).messages.get_mut(&uid.get());
+                    message.expect("the message to be marked").1 = flags;
                     self.step()?;
                 }
                 known.flags = base;
@@ -511,10 +519,12 @@ impl<'w> Run<'w> {
         let number = remote.message.uid.get();
         let (id, flags) = self.world.remote[&folder].messages.get(&number).cloned().expect("the message to be fetched");
         let mut name = format!("d{}.{}.{number}", folder.0, self.world.remote[&folder].validity);
-        let inode = self.world.count_on();
-        let there = self.world.local[&folder].files.get(&name);
-        if there.is_some_and(|f| f.content != id || f.flags.system != flags.system) {
-            name = format!("{name}_{inode}");
+        let mut inode = self.world.count_on();
+        match self.world.local[&folder].files.get(&name) {
+            // A second delivery of the same message finds the first.
+            Some(there) if there.content == id && there.flags.system == flags.system => inode = there.inode,
+            Some(_) => name = format!("{name}_{inode}"),
+            None => {}
         }
         self.written.insert(folder);
         let file = File { content: id, inode, flags: flags.clone() };
@@ -541,6 +551,7 @@ impl<'w> Run<'w> {
         let told = self.told(folder, new);
         let mut row = settle::row(folder, Some(local), None, if told.is_some() { Mark::Paired } else { Mark::Sent });
         row.uid = told;
+        row.identity.size_wire = Some(local.content.size);
         row.flags = local.flags.clone();
         self.put(row);
         Ok(())

@@ -160,6 +160,14 @@ impl World {
         (!all.is_empty()).then(|| all[at % all.len()].clone())
     }
 
+    /// The number by which deeds name the first message of a content.
+    pub fn position(&self, side: Side, content: u8) -> Option<usize> {
+        match side {
+            Side::Local => self.local.values().flat_map(|d| d.files.values()).position(|f| f.content == content),
+            Side::Remote => self.remote.values().flat_map(|m| m.messages.values()).position(|(c, _)| *c == content),
+        }
+    }
+
     fn pick_remote(&self, at: usize) -> Option<(FolderId, u32)> {
         let all: Vec<_> = self.remote.iter().flat_map(|(f, m)| m.messages.keys().map(|k| (*f, *k))).collect();
         (!all.is_empty()).then(|| all[at % all.len()])
