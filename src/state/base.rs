@@ -429,6 +429,10 @@ pub fn delete(db: &Connection, id: RowId) -> Result<(), Error> {
 /// Those of the database.
 pub fn forget_uids(db: &Connection, folder: FolderId) -> Result<(), Error> {
     db.execute("DELETE FROM message WHERE folder = ?1 AND file IS NULL", [folder.0])?;
-    db.execute("UPDATE message SET uid = NULL WHERE folder = ?1", [folder.0])?;
+    // What finds no partner now waits to be carried across: to be without a UID must never look like a deletion there.
+    db.execute(
+        "UPDATE message SET uid = NULL, mark = CASE mark WHEN ?2 THEN ?3 ELSE mark END WHERE folder = ?1",
+        [folder.0, Mark::Paired.number(), Mark::Waiting.number()],
+    )?;
     Ok(())
 }

@@ -19,6 +19,8 @@ pub mod moves;
 pub mod op;
 mod places;
 pub mod plan;
+#[cfg(test)]
+mod simulation;
 mod survey;
 pub mod view;
 
