@@ -160,7 +160,7 @@ impl<'w> Run<'w> {
                 view.role = Role::Trash;
             }
             for row in self.rows_of_interest(&found, &known, fresh, (scan || list).then_some(())) {
-                sort_in(&mut view, &found, row, fresh);
+                sort_in(&mut view, &nowhere(), &found, row, fresh);
             }
             view.paired =
                 self.world.rows.values().filter(|r| r.folder == folder && r.uid.is_some() && r.file.is_some()).count()
@@ -584,4 +584,14 @@ impl<'w> Run<'w> {
         self.world.rows.remove(&row);
         Ok(())
     }
+}
+
+/// A directory that nothing is read from: the model's rows know their content.
+fn nowhere() -> crate::maildir::FolderDir {
+    let store = crate::account::Store {
+        root: "/nonexistent".into(),
+        layout: crate::account::LayoutKind::Nested,
+        line_endings: crate::mail::lines::LineEndings::Lf,
+    };
+    crate::maildir::Layout::new(&store).dir(&crate::mail::FolderName::inbox()).expect("INBOX has a path")
 }
