@@ -387,6 +387,9 @@ impl<'w> Run<'w> {
                         row.identity.size_wire = new.message.size.or(row.identity.size_wire);
                         row.identity.date = new.message.date.or(row.identity.date);
                     }
+                    if row.uid.is_some() && row.file.is_some() {
+                        row.mark = Mark::Paired;
+                    }
                     self.put(row);
                 }
                 Op::Settle { row, mark, gone } => {
@@ -473,7 +476,7 @@ impl<'w> Run<'w> {
         known.file = Some(place(&target, &file.flags));
         known.folder = to;
         if let Some(new) = remote {
-            known.uid = Some(new.message.uid);
+            (known.uid, known.mark) = (Some(new.message.uid), Mark::Paired);
         }
         self.world.directory(to).files.insert(target, file);
         self.written.extend([from, to]);
