@@ -324,6 +324,17 @@ fn repeated_missing_and_changing_ids() {
 }
 
 #[test]
+fn messages_that_uidl_leaves_out_are_fetched_too() {
+    let world = World::new(three());
+    let partial = answers(&[("UIDL", "+OK\r\n1 a1\r\n3 c3\r\n.")]);
+    assert_eq!(world.run(&Options::default(), vec![partial.clone()]).0.summary.downloaded, 3);
+    assert_eq!(world.run(&Options::default(), vec![partial]).0.summary.downloaded, 0);
+    // It only came between UIDL and LIST.
+    assert_eq!(world.run(&delete(), vec![]).0.summary.downloaded, 0);
+    assert_eq!((world.bodies(), world.on_server()), (ALL_THREE.map(str::to_owned).to_vec(), 0));
+}
+
+#[test]
 fn identical_copies_under_one_id_are_two_messages() {
     let world = World::new(Peer::with(&[("x", "S: a\r\n\r\n"), ("x", "S: a\r\n\r\n")]));
     let (report, _) = world.run(&delete(), vec![]);
