@@ -92,8 +92,8 @@ fn sessions(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<(), Error>
 fn session(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<Session, Error> {
     let account = engine.account.as_ref().map(|account| account.id);
     let remembered = match account {
-        Some(id) => seen::capabilities(engine.state.connection(), id)?,
-        None => String::new(),
+        Some(id) if !engine.job.options.full => seen::capabilities(engine.state.connection(), id)?,
+        Some(_) | None => String::new(),
     };
     let mut server = pop3::open(&Login {
         account: engine.job.account,

@@ -357,6 +357,30 @@ fn servers_without_uidl_top_or_capa() {
 }
 
 #[test]
+fn a_server_that_hangs_up_on_capa_is_not_asked_again() {
+    let mut world = World::new(three());
+    world.peer.behaviour.answers = vec![("CAPA", "")];
+    for (expected, asked) in [(3, 1), (0, 0)] {
+        let (report, _) = world.run(&Options::default(), vec![]);
+        assert_eq!((report.summary.downloaded, report.kinds.len()), (expected, 0));
+        assert_eq!(world.peer.take_commands().iter().filter(|c| *c == "CAPA").count(), asked);
+    }
+}
+
+#[test]
+fn what_is_remembered_of_a_server_may_be_wrong() {
+    let mut world = World::new(three());
+    world.run(&Options::default(), vec![]);
+    world.peer.put("d4", "Subject: d\r\n\r\nd\r\n");
+    // It pipelined, and hangs up now on what is sent ahead.
+    world.peer.behaviour.capabilities = vec!["UIDL", "TOP"];
+    world.peer.behaviour.answers = vec![("CAPA", "rubbish")];
+    let honest = Behaviour { capabilities: vec!["UIDL", "TOP"], ..Behaviour::default() };
+    let (report, _) = world.run(&Options::default(), vec![world.peer.behaviour.clone(), honest]);
+    assert_eq!((report.summary.downloaded, report.kinds.len()), (1, 0));
+}
+
+#[test]
 fn limits_and_sizes() {
     let world = World::new(three());
     world.peer.mailbox().messages[0].listed = Some(30_000_000);

@@ -43,7 +43,7 @@ fn log_in(
         Some(memory) => session.login_again(credentials, memory),
         None => {
             let capabilities = session.capabilities()?;
-            session.login(credentials, capabilities)
+            session.login(credentials, Some(capabilities))
         }
     }
 }
