@@ -119,11 +119,6 @@ pub struct Worker<'a> {
 pub struct Purse(Mutex<Option<Credentials>>);
 
 impl Purse {
-    /// Whether it holds something.
-    pub fn is_full(&self) -> bool {
-        self.lock().is_some()
-    }
-
     /// Forgets it.
     pub fn clear(&self) {
         *self.lock() = None;
