@@ -18,3 +18,4 @@ pub mod stop;
 pub mod sync;
 pub mod transport;
 pub mod ui;
+pub mod watch;

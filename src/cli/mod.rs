@@ -6,8 +6,13 @@ mod check_local;
 mod context;
 pub mod docs;
 pub mod exit;
+mod folders;
 mod hold;
 mod hooks;
+mod import;
+mod import_folders;
+mod import_state;
+mod local;
 pub mod overrides;
 pub mod parse;
 mod print;
@@ -15,9 +20,14 @@ mod process;
 mod remote;
 mod restore;
 mod roots;
+mod rounds;
 mod run;
 pub mod setup;
+mod sign_in;
+mod status;
 mod verify;
+mod watch;
+mod wizard;
 mod work;
 
 use std::ffi::OsString;
@@ -100,15 +110,12 @@ fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Completions(args) => print::completions(context, &args),
         Command::Man(args) => print::man(context, &args),
         Command::Check(args) => check::run(context, &args),
-        Command::Watch(_)
-        | Command::Status(_)
-        | Command::Folders(_)
-        | Command::Setup(_)
-        | Command::Auth(_)
-        | Command::Import(_) => {
-            context.ui.error(Kind::Usage, None, "this command is not built yet", None);
-            Exit::Failed(Kind::Usage)
-        }
+        Command::Status(args) => status::run(context, &args),
+        Command::Folders(args) => folders::run(context, &args),
+        Command::Setup(args) => wizard::run(context, &args),
+        Command::Auth(args) => sign_in::run(context, &args),
+        Command::Import(args) => import::run(context, &args),
+        Command::Watch(args) => watch::run(context, &args),
     }
 }
 

@@ -27,7 +27,8 @@ pub fn run_tasks(context: &Context, tasks: Vec<Task>, how: How) -> Exit {
     let work = || {
         loop {
             let Some(group) = queue.lock().unwrap_or_else(PoisonError::into_inner).next() else { return };
-            let done = run_group(&Worker { context, asking: &asking }, &group, how);
+            let worker = Worker { context, asking: &asking, sink: &*context.ui, purse: None };
+            let done = run_group(&worker, &group, how);
             exits.lock().unwrap_or_else(PoisonError::into_inner).extend(done);
         }
     };
@@ -56,7 +57,7 @@ fn run_group(worker: &Worker<'_>, tasks: &[Task], how: How) -> Vec<Exit> {
             match Held::take(&task.account.store, how, &context.stop) {
                 Ok(taken) => held = Some(warned(worker, task, taken)),
                 Err(error) => {
-                    all.push((task, worker.end(task, Done::failed(context, task, &*error))));
+                    all.push((task, worker.end(task, worker.failed(task, &*error))));
                     continue;
                 }
             }
@@ -90,7 +91,7 @@ fn run_group(worker: &Worker<'_>, tasks: &[Task], how: How) -> Vec<Exit> {
 }
 
 /// Tells what is unusual about the state.
-fn warned(worker: &Worker<'_>, task: &Task, held: Held) -> Held {
+pub fn warned(worker: &Worker<'_>, task: &Task, held: Held) -> Held {
     if let Some(aside) = &held.state.set_aside {
         let message = format!("the state was damaged and now lies at {}", aside.display());
         worker.warn(task, message, "nothing: the Maildir is compared with the server by content, once");

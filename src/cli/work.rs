@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::context::Context;
@@ -79,10 +79,12 @@ pub struct Done {
 }
 
 impl Done {
-    /// Tells a failure that ends the account.
-    pub fn failed(context: &Context, task: &Task, error: &dyn Severity) -> Self {
-        context.fail(Some(&task.account.name), error);
-        Self { kinds: vec![error.kind()], ..Self::default() }
+    /// With exit and result, which follow from the rest.
+    pub fn decided(mut self) -> Self {
+        self.exit = account_exit(&self.kinds);
+        self.summary.exit = self.exit.code();
+        self.summary.result = result(self.exit, self.progress);
+        self
     }
 }
 
@@ -106,6 +108,25 @@ pub struct Worker<'a> {
     pub context: &'a Context,
     /// One account at a time asks on the terminal.
     pub asking: &'a Mutex<()>,
+    /// Takes what is told.
+    pub sink: &'a dyn Sink,
+    /// Keeps the account's secret for later runs, in a program that stays.
+    pub purse: Option<&'a Purse>,
+}
+
+/// A secret that was resolved before.
+#[derive(Debug, Default)]
+pub struct Purse(Mutex<Option<Credentials>>);
+
+impl Purse {
+    /// Forgets it.
+    pub fn clear(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Credentials>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Worker<'_> {
@@ -129,18 +150,24 @@ impl Worker<'_> {
         let mut done = catch_unwind(AssertUnwindSafe(|| self.attempt(task, held))).unwrap_or_else(|_| {
             // Its place was told by the hook; one account's fault must not stop the others.
             let message = "a fault of mailferry ended this account's run";
-            self.context.ui.error(Kind::Protocol, Some(&task.account.name), message, None);
+            let kind = Kind::Protocol.as_str();
+            self.tell(task, Body::Error { kind, message: message.to_owned(), hint: None });
             Done { kinds: vec![Kind::Protocol], ..Done::default() }
         });
         done.summary.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         done
     }
 
+    /// Tells a failure that ends the account.
+    pub fn failed(&self, task: &Task, error: &dyn Severity) -> Done {
+        let kind = error.kind();
+        self.tell(task, Body::Error { kind: kind.as_str(), message: error.to_string(), hint: error.hint() });
+        Done { kinds: vec![kind], ..Done::default() }
+    }
+
     /// Decides the exit and tells the summary.
-    pub fn end(&self, task: &Task, mut done: Done) -> Done {
-        done.exit = account_exit(&done.kinds);
-        done.summary.exit = done.exit.code();
-        done.summary.result = result(done.exit, done.progress);
+    pub fn end(&self, task: &Task, done: Done) -> Done {
+        let done = done.decided();
         self.tell(task, Body::Summary(done.summary.clone()));
         done
     }
@@ -153,37 +180,51 @@ impl Worker<'_> {
         }
     }
 
-    fn tell(&self, task: &Task, body: Body) {
-        self.context.ui.event(Event { body, account: Some(task.account.name.clone()), folder: None });
+    /// Tells something of the account.
+    pub fn tell(&self, task: &Task, body: Body) {
+        self.sink.event(Event { body, account: Some(task.account.name.clone()), folder: None });
     }
 
     fn attempt(&self, task: &Task, held: &mut Held) -> Done {
-        let context = self.context;
         let credentials = match self.credentials(&task.account) {
             Ok(credentials) => credentials,
-            Err(error) => return Done::failed(context, task, &error),
+            Err(error) => return self.failed(task, &error),
         };
         if !credentials.oauth {
-            return self.carry_out(task, &credentials, held, &*context.ui);
+            return self.carry_out(task, &credentials, held, self.sink);
         }
         // A token may have been withdrawn before its time: a refused login is told only if a new one does not help.
-        let sink = Patient { inner: &*context.ui, refusals: Mutex::default() };
+        let sink = Patient { inner: self.sink, refusals: Mutex::default() };
         let done = self.carry_out(task, &credentials, held, &sink);
         if done.kinds.contains(&Kind::Auth) {
-            match source::renew(&task.account, &context.stop, &credentials) {
-                Ok(Some(new)) => return self.carry_out(task, &new, held, &*context.ui),
+            match source::renew(&task.account, &self.context.stop, &credentials) {
+                Ok(Some(new)) => return self.carry_out(task, &new, held, self.sink),
                 Ok(None) => {}
-                Err(error) => return Done::failed(context, task, &error),
+                Err(error) => return self.failed(task, &error),
             }
         }
         sink.tell_all();
         done
     }
 
-    fn credentials(&self, account: &Account) -> Result<Credentials, crate::auth::Error> {
-        let asks = matches!(account.login.secret, SecretSource::Ask) && account.login.oauth2.is_none();
+    /// What to log in with: from the purse, else resolved, with a question if need be.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn credentials(&self, account: &Account) -> Result<Credentials, crate::auth::Error> {
+        // A token has a time of its own: its source knows whether it still holds.
+        let lasts = account.login.oauth2.is_none();
+        let mut kept = self.purse.filter(|_| lasts).map(Purse::lock);
+        if let Some(known) = kept.as_deref().and_then(Option::as_ref) {
+            return Ok(known.clone());
+        }
+        let asks = matches!(account.login.secret, SecretSource::Ask) && lasts;
         let _turn = asks.then(|| self.asking.lock().unwrap_or_else(PoisonError::into_inner));
-        source::resolve(account, &self.context.stop, true)
+        let credentials = source::resolve(account, &self.context.stop, true)?;
+        if let Some(kept) = kept.as_deref_mut() {
+            *kept = Some(credentials.clone());
+        }
+        Ok(credentials)
     }
 
     fn carry_out(&self, task: &Task, credentials: &Credentials, held: &mut Held, sink: &dyn Sink) -> Done {
@@ -218,7 +259,7 @@ impl Worker<'_> {
             Work::Restore { options, elsewhere } => {
                 let mut none = match elsewhere.then(State::in_memory).transpose() {
                     Ok(none) => none,
-                    Err(error) => return Done::failed(self.context, task, &error),
+                    Err(error) => return self.failed(task, &error),
                 };
                 let continuity = if *elsewhere { Continuity::New } else { held.continuity };
                 let job = sync::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
@@ -245,11 +286,10 @@ impl Patient<'_> {
 
 impl Sink for Patient<'_> {
     fn event(&self, event: Event) {
-        match &event.body {
-            Body::Error { kind, .. } if *kind == Kind::Auth.as_str() => {
-                self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(event);
-            }
-            _ => self.inner.event(event),
+        if matches!(&event.body, Body::Error { kind, .. } if *kind == Kind::Auth.as_str()) {
+            self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        } else {
+            self.inner.event(event);
         }
     }
 

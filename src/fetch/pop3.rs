@@ -94,8 +94,8 @@ fn sessions(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<(), Error>
 /// Those of the server and the state.
 pub(super) fn log_in(engine: &mut Engine<'_>) -> Result<(Transaction, String), Error> {
     let remembered = match engine.account.as_ref().map(|account| account.id) {
-        Some(id) => seen::capabilities(engine.state.connection(), id)?,
-        None => String::new(),
+        Some(id) if !engine.job.options.full => seen::capabilities(engine.state.connection(), id)?,
+        Some(_) | None => String::new(),
     };
     let server = pop3::open(&Login {
         account: engine.job.account,

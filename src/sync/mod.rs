@@ -20,6 +20,8 @@ pub mod op;
 mod places;
 pub mod plan;
 pub mod restore;
+#[cfg(test)]
+mod simulation;
 mod survey;
 
 pub mod verify;
@@ -124,9 +126,7 @@ fn open_account(
     key: &Key<'_>,
 ) -> Result<(crate::state::account::AccountRow, String), Error> {
     if job.options.dry_run {
-        let known = state.find_account(key)?;
-        let none = crate::state::account::AccountRow::unknown();
-        return Ok((known.unwrap_or(none), String::new()));
+        return Ok((state.look_up_account(key)?, String::new()));
     }
     let account = state.sync_account(key, &job.account.name)?;
     let secret = state.secret()?;
@@ -147,6 +147,7 @@ fn now() -> i64 {
 
 fn walk(engine: &mut Engine<'_>, how: Thoroughness) -> Result<(), Error> {
     let (folders, trash) = places::prepare(engine, how.full)?;
+    let how = Thoroughness { full: how.full || engine.account.rekeyed, ..how };
     engine.report().summary.folders = folders.len() as u64;
     let mut survey = survey::survey(engine, &folders, how)?;
     let rules = rules(engine, trash);

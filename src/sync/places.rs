@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::imap::{self, Access, ListAsk, ListedFolder, Listing, MailboxName, SpecialUse};
-use crate::mail::{FolderName, Side};
+use crate::imap::{self, Access, FetchSet, Items, ListAsk, ListedFolder, Listing, MailboxName, SpecialUse};
+use crate::mail::snapshot::Figures;
+use crate::mail::{FolderName, Side, UidSet};
 use crate::maildir::{self, Discovery, deliver};
 use crate::severity::{Scope, Severity as _};
+use crate::state::account::Key;
 use crate::state::{FolderId, FolderRow};
 use crate::ui::event::Body;
 
@@ -13,6 +15,9 @@ use super::describe::folder_step;
 use super::engine::{Conn, Engine, Error, Folder, Folders};
 use super::folders::{self, Action, FolderPlan, FolderRules, LocalFolder, RemoteFolder, Special, Step};
 use super::plan::Trash;
+
+/// So many messages tell whether another port is the same server.
+const SAMPLE: u32 = 8;
 
 /// Both sides' folders as they are listed now.
 pub(super) struct Listed {
@@ -42,7 +47,13 @@ pub(super) fn list(engine: &Engine<'_>, conn: &mut Conn) -> Result<Listed, Error
 /// What takes the account down; a folder that fails is told of and left out.
 pub fn prepare(engine: &mut Engine<'_>, full: bool) -> Result<(Folders, Trash), Error> {
     let mut conn = engine.connection()?;
-    let listed = list(engine, &mut conn)?;
+    let mut listed = list(engine, &mut conn)?;
+    if engine.account.other_port && !same_server(engine, &mut conn, &listed.listing, &listed.known)? {
+        engine.account.rekeyed = true;
+    }
+    if engine.account.rekeyed {
+        listed.known.iter_mut().for_each(|row| row.cursor.figures = Figures::default());
+    }
     let plan = listed.decide(&rules(engine, full && engine.job.options.full));
     let trash = trash_of(engine, &listed.listing, &plan)?;
     note_foreign(engine, &listed.found)?;
@@ -73,6 +84,47 @@ pub(super) fn open(engine: &Engine<'_>, conn: &mut Conn, listed: &Listed, steps:
         }
     }
     Ok(out)
+}
+
+/// Behind another port of the same host may be the same server or, with tunnels, quite another one: some known messages of the
+/// fullest folder tell (HAZARDS 1). What was found is recorded.
+fn same_server(engine: &Engine<'_>, conn: &mut Conn, listing: &Listing, known: &[FolderRow]) -> Result<bool, Error> {
+    let fullest = known
+        .iter()
+        .filter(|row| row.cursor.figures.uid_validity.is_some())
+        .max_by_key(|row| row.cursor.figures.messages);
+    let same = match fullest.and_then(|row| Some((row, listing.folders.iter().find(|f| f.name == row.name)?))) {
+        None => fullest.is_none(),
+        Some((row, listed)) => {
+            let sample = engine.state().sample(row.id, SAMPLE)?;
+            let set: UidSet = sample.iter().filter_map(|r| r.uid).collect();
+            let select = conn.session.send_select(&listed.mailbox, Access::ReadOnly, None)?;
+            let fetch = conn.session.send_fetch(&FetchSet::Uids(set), Items::MESSAGE_ID | Items::DATE, None)?;
+            let selected = conn.session.finish_select(select);
+            let (mut alike, mut other) = (0, 0);
+            let fetched = conn.session.finish_fetch(fetch, &mut |m| {
+                let row = sample.iter().find(|r| r.uid == Some(m.uid));
+                match row.is_some_and(|r| m.message_id == Some(r.identity.message_id) && m.date == r.identity.date) {
+                    true => alike += 1,
+                    false => other += 1,
+                }
+            });
+            let validity = selected?.figures.uid_validity;
+            fetched?;
+            validity == row.cursor.figures.uid_validity && other == 0 && (alike > 0 || sample.is_empty())
+        }
+    };
+    if !engine.job.options.dry_run {
+        let endpoint = &engine.job.account.endpoint;
+        let (id, user) = (engine.account.id, &engine.job.account.login.user);
+        let key = Key { kind: "imap", host: &endpoint.host, port: endpoint.port, user };
+        if same {
+            engine.state().set_port(id, endpoint.port)?;
+        } else {
+            engine.state().rekey(id, &key, &engine.job.account.name)?;
+        }
+    }
+    Ok(same)
 }
 
 /// The profile's rules over folders.

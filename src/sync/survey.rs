@@ -448,7 +448,7 @@ fn rows_of_interest(engine: &Engine<'_>, folder: &Folder, found: &Found, fresh: 
 }
 
 /// Puts a row where it belongs in the view: among what both sides had, or among the arrivals of the side that it stands on.
-fn sort_in(view: &mut View, dir: &FolderDir, found: &Found, row: Row, fresh: bool) {
+pub(super) fn sort_in(view: &mut View, dir: &FolderDir, found: &Found, row: Row, fresh: bool) {
     let local = local_now(found, &row);
     if fresh {
         // Its UID means nothing any more. A row without its file has nothing left to be known by.
@@ -464,6 +464,8 @@ fn sort_in(view: &mut View, dir: &FolderDir, found: &Found, row: Row, fresh: boo
     let remote =
         if gone || row.uid.is_none() { None } else { Some(changed.clone().unwrap_or_else(|| row.flags.clone())) };
     match (row.mark, local, remote) {
+        // Without a UID it never was on the server under this UIDVALIDITY: that is no deletion.
+        (Mark::Paired, Some(now), None) if row.uid.is_none() => push_local(view, dir, row, now),
         (Mark::Paired, local, remote) => view.touched.push(Touched { row, local, remote }),
         (_, None, None) => view.touched.push(Touched { row, local: None, remote: None }),
         (_, Some(now), None) => push_local(view, dir, row, now),

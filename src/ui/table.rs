@@ -24,6 +24,12 @@ pub enum Value {
     Missing,
 }
 
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
 impl Value {
     /// Text if there is any.
     #[must_use]
