@@ -93,8 +93,18 @@ pub enum Command {
     /// List the server's folders and where each goes
     Folders(OneArgs),
     /// Compare Maildir and server message by message; exit 65 if they differ
+    ///
+    /// Compares folders, messages, flags and sizes, with --deep every content, and changes nothing. Each difference is one
+    /// line: only_local, only_remote, missing_file, flags, size, content, folder_only_local or folder_only_remote. What
+    /// stands on one side by agreement (kept by an archive, too large) and files whose time is not the server's date are
+    /// counted and are no difference. Without a state messages are paired by content. POP3: what is still on the server is
+    /// compared with what was fetched; nothing is retrieved.
     Verify(VerifyArgs),
     /// Upload what the server lacks from the Maildir; never deletes
+    ///
+    /// Creates folders and keeps dates, flags and keywords. What the server has by content is left alone, so that it can be
+    /// run again after a break and doubles nothing. Nothing changes in the Maildir, and a sync afterwards has nothing to do.
+    /// With --to the other account's own Maildir is not touched.
     Restore(RestoreArgs),
     /// Find the server's settings, test the login and write a profile
     Setup(Box<SetupArgs>),
