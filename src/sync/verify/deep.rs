@@ -16,6 +16,9 @@ const BODIES: usize = 200;
 /// A message on the server and its file, by index.
 pub(super) type Pair = (Uid, usize);
 
+/// A message whose content is not that of its file, by index, and how it differs.
+type Wrong = (Uid, usize, String);
+
 /// Outlook's servers add a header field to a message when it is flagged: its content is then still the same.
 pub(super) fn hasher(engine: &Engine<'_>) -> ContentHasher {
     if engine.job.account.quirks.exchange { ContentHasher::without("X-Message-Flag") } else { ContentHasher::new() }
@@ -31,9 +34,9 @@ pub(super) fn compare(
     validity: Option<UidValidity>,
     pairs: &[Pair],
     files: &[Option<File>],
-) -> Result<Vec<(Uid, usize, String)>, Error> {
+) -> Result<Vec<Wrong>, Error> {
     let (account, name) = (&engine.job.account.name, folder.name.to_string());
-    let outcome: Mutex<(usize, Vec<(Uid, usize, String)>)> = Mutex::default();
+    let outcome: Mutex<(usize, Vec<Wrong>)> = Mutex::default();
     engine.on_connections(
         pairs.chunks(BODIES).collect(),
         engine.job.account.connections,
@@ -64,7 +67,7 @@ fn read(
     folder: &Folder,
     chunk: &[Pair],
     files: &[Option<File>],
-) -> Result<Vec<(Uid, usize, String)>, Error> {
+) -> Result<Vec<Wrong>, Error> {
     let set: UidSet = chunk.iter().map(|(uid, _)| *uid).collect();
     let mut digests = Digests::by(hasher(engine));
     let pending = conn.session.send_bodies(&set)?;
