@@ -26,6 +26,7 @@ const LOOKALIKES: usize = 20;
 pub fn decide(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey, rules: &Rules) -> Result<Plan, Error> {
     let mut paired = Paired::default();
     let gone = moves::gone(&survey.views);
+    moves::set_renames_aside(&mut survey.views);
     for view in &mut survey.views {
         pair(engine, folders, view, &gone, &mut paired)?;
     }
@@ -44,7 +45,7 @@ pub(super) fn pair(
     gone: &moves::Gone,
     paired: &mut Paired,
 ) -> Result<(), Error> {
-    if view.local_new.is_empty() || view.remote_new.is_empty() {
+    if view.unpaired_files().is_empty() || view.remote_new.is_empty() {
         return Ok(());
     }
     let pairing = pair_folder(engine, folders, view, gone)?;
@@ -83,7 +84,7 @@ pub(super) fn pair_folder(
     gone: &moves::Gone,
 ) -> Result<Pairing, Error> {
     let locals: Vec<LocalCandidate> = view
-        .local_new
+        .unpaired_files()
         .iter()
         .map(|l| LocalCandidate {
             digest: l.content.digest,

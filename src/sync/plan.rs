@@ -273,6 +273,11 @@ impl<'a> Planner<'a> {
                     let side = if moved_there { Side::Remote } else { Side::Local };
                     self.hold(side, view.folder);
                     self.hold(side, target);
+                    if row.file.as_ref() != Some(&now.place) {
+                        // The row still names another file: the next run must see again that it is gone.
+                        self.hold(Side::Local, view.folder);
+                        self.hold(Side::Local, here);
+                    }
                     if blocked {
                         self.plan.refused.insert(view.folder);
                     }

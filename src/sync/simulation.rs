@@ -260,12 +260,11 @@ fn run_as(world: &mut World, rules: &Rules) -> Result<Vec<Op>, TestCaseError> {
         prop_assert!(inodes(&before).is_subset(&inodes(world)), "an archive lost a file with {ops:#?}");
     }
     if rules.mode == Mode::Mirror {
-        let known: BTreeSet<Vec<u8>> =
-            before.rows.values().filter_map(|r| r.file.clone()).map(|f| place_key(&f)).collect();
+        let known: BTreeSet<u8> = before.rows.values().filter_map(|r| r.identity.digest).map(|d| d.0[0]).collect();
         let alone: BTreeSet<u64> = before
             .local
             .values()
-            .flat_map(|d| d.files.iter().filter(|(name, _)| !known.contains(name.as_bytes())).map(|(_, f)| f.inode))
+            .flat_map(|d| d.files.values().filter(|f| !known.contains(&f.content)).map(|f| f.inode))
             .collect();
         let recreated: BTreeSet<u64> = alone.difference(&inodes(world)).copied().collect();
         prop_assert!(recreated.is_empty(), "a mirror deleted what only the Maildir had: {recreated:?} with {ops:#?}");
@@ -292,10 +291,6 @@ fn run_as(world: &mut World, rules: &Rules) -> Result<Vec<Op>, TestCaseError> {
         );
     }
     Ok(ops)
-}
-
-fn place_key(place: &[u8]) -> Vec<u8> {
-    world::unique(place).into_bytes()
 }
 
 fn live_through(history: &[Event], server: Server, rules: &Rules) -> Result<World, TestCaseError> {
@@ -325,7 +320,8 @@ fn live_through(history: &[Event], server: Server, rules: &Rules) -> Result<Worl
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 400, max_shrink_iters: 20_000, ..ProptestConfig::default() }
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases.max(400), max_shrink_iters: 20_000, failure_persistence: None, ..usual }
 }
 
 proptest! {

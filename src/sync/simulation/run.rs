@@ -198,7 +198,7 @@ impl<'w> Run<'w> {
 
     fn pair(&self, view: &mut View, gone: &moves::Gone) -> adopt::Pairing {
         let locals: Vec<LocalCandidate> = view
-            .local_new
+            .unpaired_files()
             .iter()
             .map(|l| LocalCandidate {
                 digest: l.content.digest,
@@ -245,8 +245,9 @@ impl<'w> Run<'w> {
         let (mut views, found) = self.views(rules);
         let mut paired = Paired::default();
         let gone = moves::gone(&views);
+        moves::set_renames_aside(&mut views);
         for view in &mut views {
-            if !view.local_new.is_empty() && !view.remote_new.is_empty() {
+            if !view.unpaired_files().is_empty() && !view.remote_new.is_empty() {
                 let pairing = self.pair(view, &gone);
                 let at = |index| At { folder: view.folder, index };
                 paired.undecided.extend(pairing.undecided.iter().map(|&i| (Side::Local, at(i))));
