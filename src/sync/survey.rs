@@ -427,6 +427,8 @@ fn view(
     for row in rows {
         sort_in(&mut view, &folder.dir, found, row, fresh);
     }
+    // Among equal messages those that are known come first: what was sent must find itself again.
+    view.local_new.sort_by_key(|new| new.row.is_none());
     view.both = mask(found, &view);
     note_keywords(engine, folder, found, &view)?;
     Ok(view)
