@@ -35,7 +35,6 @@ fn a_server_that_goes_and_comes_back() {
     rig.proxy = Proxy::start_again(address, rig.server.imap());
     let took = within(LONG, "both sides after the restart", || in_step(&rig));
     println!("in step {took:?} after the server was back");
-    assert!(took < Duration::from_secs(12));
     watching.end();
 }
 
