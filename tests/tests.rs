@@ -10,6 +10,7 @@
     clippy::print_stderr
 )]
 
+mod fetch;
 mod support;
 mod sync;
 mod watch;

@@ -52,7 +52,7 @@ fn records(context: &Context, account: &Account) -> Result<Vec<Record>, Failure>
     match account.protocol {
         Protocol::Imap => {
             let mut session = remote::open_imap(context, account, &credentials).map_err(boxed)?;
-            let listing = remote::list(&mut session).map_err(boxed)?;
+            let listing = remote::list_in_detail(&mut session).map_err(boxed)?;
             session.logout();
             let plan = remote::folder_plan(account, &listing)?;
             Ok(remote::selectable(&listing).map(|folder| record(account, folder, &plan, &layout)).collect())

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::remote;
 use crate::account::{Account, Protocol};
 use crate::mail::FolderName;
-use crate::maildir::{FolderDir, Keywords, Layout, scan};
+use crate::maildir::{FolderDir, Keywords, Layout, Scan, scan};
 use crate::severity::Severity;
 use crate::state::account::{AccountRow, Key};
 use crate::state::{Access, Brief, FolderRow, Mark, RowId, State};
@@ -109,9 +109,12 @@ pub fn look(account: &Account) -> Result<Found, Failure> {
         folder.left_out = synced && !account.folders.matches(name);
         match disk.get(name).filter(|f| f.complete) {
             Some(there) => {
-                let row = rows.get(name);
-                compared(&mut folder, &there.dir, row.filter(|_| synced), &mut state)?;
+                let seen = scan(&there.dir).map_err(boxed)?;
+                folder.messages = seen.entries.len() as u64;
                 folder.compared = synced && !folder.left_out;
+                if folder.compared {
+                    compare(&mut folder, (&there.dir, &seen), rows.get(name), &mut state)?;
+                }
             }
             None => folder.missing = true,
         }
@@ -129,14 +132,12 @@ fn row_of(account: &Account, state: &mut State) -> Result<Option<AccountRow>, cr
     }
 }
 
-fn compared(
+fn compare(
     folder: &mut FolderState,
-    dir: &FolderDir,
+    (dir, seen): (&FolderDir, &Scan),
     row: Option<&FolderRow>,
     state: &mut State,
 ) -> Result<(), Failure> {
-    let seen = scan(dir).map_err(boxed)?;
-    folder.messages = seen.entries.len() as u64;
     let mut known = Known::default();
     if let Some(row) = row {
         state.each_brief(row.id, |brief, file| known.push(brief, file)).map_err(boxed)?;

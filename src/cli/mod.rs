@@ -9,18 +9,23 @@ pub mod exit;
 mod folders;
 mod hold;
 mod hooks;
+mod import;
+mod import_folders;
+mod import_state;
 mod local;
 pub mod overrides;
 pub mod parse;
 mod print;
 mod process;
 mod remote;
+mod restore;
 mod roots;
 mod rounds;
 mod run;
 pub mod setup;
 mod sign_in;
 mod status;
+mod verify;
 mod watch;
 mod wizard;
 mod work;
@@ -100,6 +105,8 @@ fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Run(args) => run::run(context, &args),
         Command::Sync(args) => run::sync(context, &args),
         Command::Fetch(args) => run::fetch(context, &args),
+        Command::Verify(args) => verify::verify(context, &args),
+        Command::Restore(args) => restore::restore(context, &args),
         Command::Completions(args) => print::completions(context, &args),
         Command::Man(args) => print::man(context, &args),
         Command::Check(args) => check::run(context, &args),
@@ -107,11 +114,8 @@ fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Folders(args) => folders::run(context, &args),
         Command::Setup(args) => wizard::run(context, &args),
         Command::Auth(args) => sign_in::run(context, &args),
+        Command::Import(args) => import::run(context, &args),
         Command::Watch(args) => watch::run(context, &args),
-        Command::Verify(_) | Command::Restore(_) | Command::Import(_) => {
-            context.ui.error(Kind::Usage, None, "this command is not built yet", None);
-            Exit::Failed(Kind::Usage)
-        }
     }
 }
 

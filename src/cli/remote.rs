@@ -64,6 +64,20 @@ pub fn list(session: &mut imap::Session) -> Result<Listing, imap::Error> {
     session.list(&ListAsk { status: true, subscribed: true, shared: true })
 }
 
+/// As [`list`], with sizes and unseen messages where the server tells them.
+///
+/// # Errors
+/// When the server refuses or the connection fails.
+pub fn list_in_detail(session: &mut imap::Session) -> Result<Listing, imap::Error> {
+    let mut listing = session.list(&ListAsk { status: false, subscribed: true, shared: true })?;
+    let mailboxes: Vec<_> = selectable(&listing).map(|folder| folder.mailbox.clone()).collect();
+    let mut figures = session.status_details(&mailboxes)?.into_iter();
+    for folder in listing.folders.iter_mut().filter(|folder| folder.selectable) {
+        folder.figures = figures.next().and_then(Result::ok);
+    }
+    Ok(listing)
+}
+
 /// What a sync would do with folders, by this listing.
 ///
 /// # Errors
@@ -157,7 +171,7 @@ pub fn probe(context: &Context, account: &Account) -> Result<SetupProbe, ProbeEr
     match account.protocol {
         Protocol::Imap => {
             let mut session = open_imap(context, account, &credentials).map_err(|error| probe_error(&error))?;
-            let listing = list(&mut session).map_err(|error| probe_error(&error))?;
+            let listing = list_in_detail(&mut session).map_err(|error| probe_error(&error))?;
             session.logout();
             let sizes: Option<Vec<u64>> = selectable(&listing).map(|f| f.figures.as_ref()?.size).collect();
             Ok(SetupProbe {

@@ -51,9 +51,11 @@ fn usable(account: &Account) -> Result<&OAuth2, Complaint> {
 }
 
 fn sign_in(context: &Context, account: &Account, settings: &OAuth2, device: bool) -> Result<(), auth::Error> {
-    let wrap = |why: oauth::Error| match why {
-        oauth::Error::Stopped => auth::Error::Stopped,
-        why => auth::Error::Token { account: account.name.clone(), why },
+    let wrap = |why: oauth::Error| {
+        if matches!(why, oauth::Error::Stopped) {
+            return auth::Error::Stopped;
+        }
+        auth::Error::Token { account: account.name.clone(), why }
     };
     let client = Client::new(settings, account.endpoint.timeout, None).map_err(wrap)?;
     if client.is_app_only() {

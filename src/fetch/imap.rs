@@ -328,10 +328,9 @@ impl<'a> Walk<'_, 'a> {
         let set: UidSet = due.iter().filter_map(|(number, _)| Uid::new(*number)).collect();
         let store = server.send_store(&set, StoreChange::Add, &Flags::of(System::DELETED))?;
         let expunge = server.send_expunge(&set)?;
-        let look = server.send_existing(&set)?;
         server.finish_store(store)?;
         server.finish_expunge(expunge)?;
-        let left = server.finish_existing(look)?;
+        let left = server.existing(&set)?;
         checkpoint::hit("fetch.expunged");
         let is_gone = |number: u32| Uid::new(number).is_some_and(|uid| !left.contains(uid));
         let gone: Vec<RowId> = due.iter().filter(|(number, _)| is_gone(*number)).map(|(_, row)| *row).collect();

@@ -28,7 +28,7 @@ pub struct FolderDir {
     /// Its absolute path.
     pub path: PathBuf,
     /// How many bytes of the path are the root's: below it no link is followed.
-    root: usize,
+    pub(super) root: usize,
 }
 
 impl FolderDir {
@@ -280,7 +280,7 @@ fn state_name(kind: LayoutKind) -> &'static str {
 }
 
 /// Renames a directory onto nothing. Where the flag is unknown, `rename` itself replaces nothing but an empty directory.
-fn rename_dir(source: &OwnedFd, from: &OsStr, target: &OwnedFd, to: &OsStr) -> Result<(), Errno> {
+pub(super) fn rename_dir(source: &OwnedFd, from: &OsStr, target: &OwnedFd, to: &OsStr) -> Result<(), Errno> {
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
     match rustix::fs::renameat_with(source, from, target, to, rustix::fs::RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}

@@ -18,6 +18,7 @@ mod listing;
 mod name;
 pub mod notify;
 pub mod read;
+mod rehome;
 mod root;
 mod scan;
 mod stamp;

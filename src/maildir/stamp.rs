@@ -49,6 +49,13 @@ impl Stamp {
         times.into_iter().fold(self.keywords.map_or(i64::MIN, |k| k.mtime_ns), i64::max)
     }
 
+    /// The latest change of a directory's entries, in nanoseconds since 1970. When that is long past, any rename shows in the
+    /// times at once, whatever the clock's grain.
+    #[must_use]
+    pub fn entries_ns(&self) -> i64 {
+        self.cur.mtime_ns.max(self.new.mtime_ns)
+    }
+
     /// Whether `self`, taken now, shows that the folder was put back from a backup since `before` was taken: another
     /// inode, or times that went back.
     #[must_use]

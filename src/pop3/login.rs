@@ -91,12 +91,13 @@ impl<'a> Authorization<'a> {
         read_capabilities(&mut self.link)
     }
 
-    /// Logs in to a server that has said what it can do, or nothing.
+    /// Logs in to a server that has said what it can do; `None`: it must not be asked, not even after the login.
     ///
     /// # Errors
     /// [`Error::Login`], [`Error::Mechanism`], [`Error::Exchange`]; when the connection or the protocol breaks.
-    pub fn login(self, credentials: &Credentials, capabilities: Capabilities) -> Result<Transaction, Error> {
-        self.log_in(credentials, capabilities, None)
+    pub fn login(self, credentials: &Credentials, capabilities: Option<Capabilities>) -> Result<Transaction, Error> {
+        let ask = capabilities.is_some();
+        self.log_in(credentials, capabilities.unwrap_or_default(), None, ask)
     }
 
     /// Logs in to a server that is known from last time: where it pipelines, everything up to the listing goes out in one
@@ -105,7 +106,10 @@ impl<'a> Authorization<'a> {
     /// # Errors
     /// As [`login`](Self::login).
     pub fn login_again(self, credentials: &Credentials, remembered: &Remembered) -> Result<Transaction, Error> {
-        self.log_in(credentials, remembered.before.clone(), Some(remembered))
+        // A server that knew no CAPA is not asked again: some hang up.
+        let told = |capabilities: &Capabilities| !capabilities.is_empty();
+        let ask = told(&remembered.before) || remembered.after.as_ref().is_some_and(told);
+        self.log_in(credentials, remembered.before.clone(), Some(remembered), ask)
     }
 
     fn log_in(
@@ -113,6 +117,7 @@ impl<'a> Authorization<'a> {
         credentials: &Credentials,
         before: Capabilities,
         remembered: Option<&Remembered>,
+        ask: bool,
     ) -> Result<Transaction, Error> {
         let mechanism = self.choose(credentials, &before)?;
         let proof = self.proof(mechanism, credentials)?;
@@ -121,7 +126,7 @@ impl<'a> Authorization<'a> {
         let direct = known || !proof.iter().any(|step| matches!(step, Step::Exchange(_)));
         let ahead = before.pipelining() && direct;
         let mut steps = Vec::new();
-        if remembered.is_some() {
+        if remembered.is_some() && ask {
             steps.push(Step::Capa);
         }
         if before.has("UTF8") {
@@ -129,7 +134,7 @@ impl<'a> Authorization<'a> {
         }
         steps.extend(proof);
         // Some servers (Gmail) pipeline only after the login, and say so only then.
-        if !(before.pipelining() && before.has("UIDL") && before.has("TOP")) {
+        if ask && !(before.pipelining() && before.has("UIDL") && before.has("TOP")) {
             steps.push(Step::CapaAfter);
         }
         let remembered = self.take(steps, ahead, before)?;
@@ -192,18 +197,25 @@ impl<'a> Authorization<'a> {
         }
     }
 
-    /// Goes through the steps: with `ahead` all are sent, and the listing behind them, before the first answer is read.
+    /// Goes through the steps. Where the server pipelines, all up to a SASL exchange are sent before the first answer is read; with
+    /// `ahead` that is all of them, and the listing behind them.
     fn take(&mut self, mut steps: Vec<Step>, ahead: bool, before: Capabilities) -> Result<Remembered, Error> {
-        let mut memory = Remembered { before, after: None, direct: true };
+        let exchange = steps.iter().position(|step| matches!(step, Step::Exchange(_)));
+        let early = match exchange {
+            _ if ahead => steps.len(),
+            Some(at) if before.pipelining() => at + 1,
+            Some(_) | None => 0,
+        };
+        for step in steps.iter_mut().take(early) {
+            send(&mut self.link, step)?;
+        }
         if ahead {
-            for step in &mut steps {
-                send(&mut self.link, step)?;
-            }
             self.link.send(Command::Uidl)?;
             self.link.send(Command::List)?;
         }
-        for step in &mut steps {
-            if !ahead {
+        let mut memory = Remembered { before, after: None, direct: true };
+        for (at, step) in steps.iter_mut().enumerate() {
+            if at >= early {
                 send(&mut self.link, step)?;
             }
             match step {

@@ -25,6 +25,8 @@ pub struct AccountRow {
     pub last_result: Option<String>,
     /// It was another server or user until now: UIDs of before say nothing.
     pub rekeyed: bool,
+    /// It was another port of the same host: perhaps the same server, perhaps another one behind a tunnel.
+    pub other_port: bool,
 }
 
 impl AccountRow {
@@ -39,6 +41,7 @@ impl AccountRow {
             last_run: None,
             last_result: None,
             rekeyed: false,
+            other_port: false,
         }
     }
 }
@@ -64,21 +67,17 @@ impl State {
     /// Those of the database.
     pub fn sync_account(&mut self, key: &Key<'_>, label: &str) -> Result<AccountRow, Error> {
         let known = self.find_kind(key.kind)?;
-        let mut rekeyed = false;
+        let (mut rekeyed, mut other_port) = (false, false);
+        let mut stored = *key;
+        let known_port;
         if let Some((id, host, port, user)) = known {
-            rekeyed = (host.as_str(), port, user.as_str()) != (key.host, i64::from(key.port), key.user);
+            rekeyed = (host.as_str(), user.as_str()) != (key.host, key.user);
+            other_port = !rekeyed && port != i64::from(key.port);
             if rekeyed {
-                self.commit(|db| {
-                    db.execute(
-                        "UPDATE account SET host = ?2, port = ?3, user = ?4, label = ?5 WHERE id = ?1",
-                        params![id, key.host, key.port, key.user, label],
-                    )?;
-                    db.execute(
-                        "UPDATE folder SET uid_validity = NULL, uid_next = NULL, modseq = NULL WHERE account = ?1",
-                        [id],
-                    )?;
-                    Ok(())
-                })?;
+                self.rekey(AccountId(id), key, label)?;
+            } else {
+                known_port = u16::try_from(port).unwrap_or(key.port);
+                stored.port = known_port;
             }
         } else {
             self.connection().execute(
@@ -86,9 +85,49 @@ impl State {
                 params![key.kind, key.host, key.port, key.user, label],
             )?;
         }
-        let mut row = self.find_account(key)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-        row.rekeyed = rekeyed;
+        let mut row = self.find_account(&stored)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        (row.rekeyed, row.other_port) = (rekeyed, other_port);
         Ok(row)
+    }
+
+    /// As [`State::sync_account`], changing nothing: for dry runs.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn look_up_account(&mut self, key: &Key<'_>) -> Result<AccountRow, Error> {
+        let Some((_, host, port, user)) = self.find_kind(key.kind)? else { return Ok(AccountRow::unknown()) };
+        let stored = Key { kind: key.kind, host: &host, port: u16::try_from(port).unwrap_or(key.port), user: &user };
+        let mut row = self.find_account(&stored)?.unwrap_or_else(AccountRow::unknown);
+        row.rekeyed = (host.as_str(), user.as_str()) != (key.host, key.user);
+        row.other_port = !row.rekeyed && stored.port != key.port;
+        Ok(row)
+    }
+
+    /// Makes the account another server's: every folder's UIDVALIDITY is forgotten, its rows are paired again by content.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn rekey(&mut self, account: AccountId, key: &Key<'_>, label: &str) -> Result<(), Error> {
+        self.commit(|db| {
+            db.execute(
+                "UPDATE account SET host = ?2, port = ?3, user = ?4, label = ?5 WHERE id = ?1",
+                params![account.0, key.host, key.port, key.user, label],
+            )?;
+            db.execute(
+                "UPDATE folder SET uid_validity = NULL, uid_next = NULL, modseq = NULL WHERE account = ?1",
+                [account.0],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Records that the account is the same server under another port.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn set_port(&mut self, account: AccountId, port: u16) -> Result<(), Error> {
+        self.connection().execute("UPDATE account SET port = ?2 WHERE id = ?1", params![account.0, port])?;
+        Ok(())
     }
 
     fn find_kind(&mut self, kind: &str) -> Result<Option<(i64, String, i64, String)>, Error> {
@@ -121,6 +160,7 @@ impl State {
                         last_run: row.get(4)?,
                         last_result: row.get(5)?,
                         rekeyed: false,
+                        other_port: false,
                     })
                 },
             )

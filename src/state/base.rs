@@ -212,11 +212,23 @@ impl State {
     /// # Errors
     /// Those of the database.
     pub fn all_rows(&mut self, folder: FolderId) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::new();
+        self.each_row(folder, |row| rows.push(row))?;
+        Ok(rows)
+    }
+
+    /// Calls `each` for every row of a folder in full, by rising UID (those without first).
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn each_row(&mut self, folder: FolderId, mut each: impl FnMut(Row)) -> Result<(), Error> {
         let mut query = self
             .connection()
             .prepare_cached(&format!("SELECT {COLUMNS} FROM message WHERE folder = ?1 ORDER BY uid"))?;
-        let rows = query.query_map([folder.0], read)?;
-        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+        for row in query.query_map([folder.0], read)? {
+            each(row?);
+        }
+        Ok(())
     }
 
     /// The rows with these UIDs.
@@ -234,6 +246,18 @@ impl State {
             }
         }
         Ok(out)
+    }
+
+    /// The latest `count` messages that both sides have, of one folder.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn sample(&mut self, folder: FolderId, count: u32) -> Result<Vec<Row>, Error> {
+        let mut query = self.connection().prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM message WHERE folder = ?1 AND uid IS NOT NULL AND mark = 0 ORDER BY uid DESC LIMIT ?2"
+        ))?;
+        let rows = query.query_map(params![folder.0, count], read)?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?)
     }
 
     /// The rows of a folder on which work is open, or whose mark may have lost its reason.
@@ -417,6 +441,10 @@ pub fn delete(db: &Connection, id: RowId) -> Result<(), Error> {
 /// Those of the database.
 pub fn forget_uids(db: &Connection, folder: FolderId) -> Result<(), Error> {
     db.execute("DELETE FROM message WHERE folder = ?1 AND file IS NULL", [folder.0])?;
-    db.execute("UPDATE message SET uid = NULL WHERE folder = ?1", [folder.0])?;
+    // What finds no partner now waits to be carried across: to be without a UID must never look like a deletion there.
+    db.execute(
+        "UPDATE message SET uid = NULL, mark = CASE mark WHEN ?2 THEN ?3 ELSE mark END WHERE folder = ?1",
+        [folder.0, Mark::Paired.number(), Mark::Waiting.number()],
+    )?;
     Ok(())
 }

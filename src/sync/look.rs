@@ -160,7 +160,7 @@ pub fn confirm(
     let mut again = look_again(folder, known)?;
     again.restored = restored;
     again.foreign = foreign;
-    let still = again.stamp.is_some_and(|s| now_ns - s.latest_ns() > GRAIN);
+    let still = again.stamp.is_some_and(|s| now_ns - s.entries_ns() > GRAIN);
     if still && !again.unsettled {
         again.missing.retain(|row| first.contains(row));
     } else {
@@ -178,7 +178,7 @@ pub fn confirm(
 /// How long to wait until all of `stamps` are old enough to prove something, in nanoseconds; at most five seconds.
 #[must_use]
 pub fn wait_for(stamps: impl Iterator<Item = Stamp>, now_ns: i64) -> i64 {
-    let latest = stamps.map(|s| s.latest_ns()).filter(|&t| t <= now_ns).max().unwrap_or(i64::MIN);
+    let latest = stamps.map(|s| s.entries_ns()).filter(|&t| t <= now_ns).max().unwrap_or(i64::MIN);
     (latest.saturating_add(GRAIN + 50_000_000)).saturating_sub(now_ns).clamp(0, 5_000_000_000)
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::imap::{self, Access, ListAsk, ListedFolder, Listing, MailboxName, SpecialUse};
-use crate::mail::{FolderName, Side};
+use crate::imap::{self, Access, FetchSet, Items, ListAsk, ListedFolder, Listing, MailboxName, SpecialUse};
+use crate::mail::snapshot::Figures;
+use crate::mail::{FolderName, Side, UidSet};
 use crate::maildir::{self, Discovery, deliver};
 use crate::severity::{Scope, Severity as _};
+use crate::state::account::Key;
 use crate::state::{FolderId, FolderRow};
 use crate::ui::event::Body;
 
@@ -14,27 +16,65 @@ use super::engine::{Conn, Engine, Error, Folder, Folders};
 use super::folders::{self, Action, FolderPlan, FolderRules, LocalFolder, RemoteFolder, Special, Step};
 use super::plan::Trash;
 
+/// So many messages tell whether another port is the same server.
+const SAMPLE: u32 = 8;
+
+/// Both sides' folders as they are listed now.
+pub(super) struct Listed {
+    /// The server's.
+    pub(super) listing: Listing,
+    /// The Maildir's.
+    pub(super) found: Discovery,
+    /// Those of the state.
+    pub(super) known: Vec<FolderRow>,
+}
+
+/// Lists both sides.
+///
+/// # Errors
+/// What takes the account down.
+pub(super) fn list(engine: &Engine<'_>, conn: &mut Conn) -> Result<Listed, Error> {
+    let subscribed = engine.job.account.subscribed_only;
+    let listing = conn.session.list(&ListAsk { status: true, subscribed, shared: true })?;
+    let found = engine.layout.discover()?;
+    let known = engine.state().folders(engine.account.id)?;
+    Ok(Listed { listing, found, known })
+}
+
 /// Lists both sides, decides over folders, and creates those that are new.
 ///
 /// # Errors
 /// What takes the account down; a folder that fails is told of and left out.
 pub fn prepare(engine: &mut Engine<'_>, full: bool) -> Result<(Folders, Trash), Error> {
     let mut conn = engine.connection()?;
-    let account = engine.job.account;
-    let listing = conn.session.list(&ListAsk { status: true, subscribed: account.subscribed_only, shared: true })?;
-    let found = engine.layout.discover()?;
-    let known = engine.state().folders(engine.account.id)?;
-    let plan = decide(engine, &listing, &found, &known, full && engine.job.options.full);
-    let trash = trash_of(engine, &listing, &plan)?;
-    note_foreign(engine, &found)?;
-    if !engine.job.options.dry_run {
-        sleep(engine, &known, &plan)?;
+    let mut listed = list(engine, &mut conn)?;
+    if engine.account.other_port && !same_server(engine, &mut conn, &listed.listing, &listed.known)? {
+        engine.account.rekeyed = true;
     }
+    if engine.account.rekeyed {
+        listed.known.iter_mut().for_each(|row| row.cursor.figures = Figures::default());
+    }
+    let plan = listed.decide(&rules(engine, full && engine.job.options.full));
+    let trash = trash_of(engine, &listed.listing, &plan)?;
+    note_foreign(engine, &listed.found)?;
+    if !engine.job.options.dry_run {
+        sleep(engine, &listed.known, &plan)?;
+    }
+    let out = open(engine, &mut conn, &listed, &plan.steps)?;
+    engine.give_back(conn);
+    Ok((out, trash))
+}
+
+/// Brings folders to where their steps want them; one that fails is told of and left out.
+///
+/// # Errors
+/// What takes the account down.
+pub(super) fn open(engine: &Engine<'_>, conn: &mut Conn, listed: &Listed, steps: &[Step]) -> Result<Folders, Error> {
     let mut out = Folders::new();
-    let by_name: BTreeMap<&FolderName, &FolderRow> = known.iter().map(|row| (&row.name, row)).collect();
-    for (at, step) in plan.steps.iter().enumerate() {
+    let by_name: BTreeMap<&FolderName, &FolderRow> = listed.known.iter().map(|row| (&row.name, row)).collect();
+    for (at, step) in steps.iter().enumerate() {
         let row = by_name.get(&step.name).copied();
-        match folder(engine, &mut conn, &listing, step, row, at) {
+        match folder(engine, conn, &listed.listing, step, row, at) {
             Ok(Some(folder)) => {
                 out.insert(folder.id, folder);
             }
@@ -43,16 +83,54 @@ pub fn prepare(engine: &mut Engine<'_>, full: bool) -> Result<(Folders, Trash), 
             Err(error) => engine.fail(Some(&step.name), &error),
         }
     }
-    engine.give_back(conn);
-    Ok((out, trash))
+    Ok(out)
 }
 
-fn decide(engine: &Engine<'_>, listing: &Listing, found: &Discovery, known: &[FolderRow], full: bool) -> FolderPlan {
+/// Behind another port of the same host may be the same server or, with tunnels, quite another one: some known messages of the
+/// fullest folder tell (HAZARDS 1). What was found is recorded.
+fn same_server(engine: &Engine<'_>, conn: &mut Conn, listing: &Listing, known: &[FolderRow]) -> Result<bool, Error> {
+    let fullest = known
+        .iter()
+        .filter(|row| row.cursor.figures.uid_validity.is_some())
+        .max_by_key(|row| row.cursor.figures.messages);
+    let same = match fullest.and_then(|row| Some((row, listing.folders.iter().find(|f| f.name == row.name)?))) {
+        None => fullest.is_none(),
+        Some((row, listed)) => {
+            let sample = engine.state().sample(row.id, SAMPLE)?;
+            let set: UidSet = sample.iter().filter_map(|r| r.uid).collect();
+            let select = conn.session.send_select(&listed.mailbox, Access::ReadOnly, None)?;
+            let fetch = conn.session.send_fetch(&FetchSet::Uids(set), Items::MESSAGE_ID | Items::DATE, None)?;
+            let selected = conn.session.finish_select(select);
+            let (mut alike, mut other) = (0, 0);
+            let fetched = conn.session.finish_fetch(fetch, &mut |m| {
+                let row = sample.iter().find(|r| r.uid == Some(m.uid));
+                match row.is_some_and(|r| m.message_id == Some(r.identity.message_id) && m.date == r.identity.date) {
+                    true => alike += 1,
+                    false => other += 1,
+                }
+            });
+            let validity = selected?.figures.uid_validity;
+            fetched?;
+            validity == row.cursor.figures.uid_validity && other == 0 && (alike > 0 || sample.is_empty())
+        }
+    };
+    if !engine.job.options.dry_run {
+        let endpoint = &engine.job.account.endpoint;
+        let (id, user) = (engine.account.id, &engine.job.account.login.user);
+        let key = Key { kind: "imap", host: &endpoint.host, port: endpoint.port, user };
+        if same {
+            engine.state().set_port(id, endpoint.port)?;
+        } else {
+            engine.state().rekey(id, &key, &engine.job.account.name)?;
+        }
+    }
+    Ok(same)
+}
+
+/// The profile's rules over folders.
+pub(super) fn rules<'a>(engine: &Engine<'a>, full: bool) -> FolderRules<'a> {
     let account = engine.job.account;
-    let remote: Vec<RemoteFolder> = listing.folders.iter().map(remote_folder).collect();
-    let local: Vec<LocalFolder> =
-        found.folders.iter().map(|f| LocalFolder { name: f.name.clone(), complete: f.complete }).collect();
-    let rules = FolderRules {
+    FolderRules {
         patterns: &account.folders,
         only: engine.job.options.only.as_ref(),
         subscribed_only: account.subscribed_only,
@@ -64,8 +142,17 @@ fn decide(engine: &Engine<'_>, listing: &Listing, found: &Discovery, known: &[Fo
         on_remote_delete: account.sync.on_remote_delete,
         trash: account.sync.trash.as_ref(),
         full,
-    };
-    folders::plan(&remote, &local, known, &rules)
+    }
+}
+
+impl Listed {
+    /// What becomes of all folders under these rules.
+    pub(super) fn decide(&self, rules: &FolderRules<'_>) -> FolderPlan {
+        let remote: Vec<RemoteFolder> = self.listing.folders.iter().map(remote_folder).collect();
+        let local: Vec<LocalFolder> =
+            self.found.folders.iter().map(|f| LocalFolder { name: f.name.clone(), complete: f.complete }).collect();
+        folders::plan(&remote, &local, &self.known, rules)
+    }
 }
 
 /// A listed folder as the rules over folders see it.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::account::{Direction, Mode, OnDelete, OnRemoteDelete};
 use crate::mail::{Flags, Side, System};
-use crate::state::{FolderId, Mark};
+use crate::state::{FolderId, Mark, Row};
 
 use super::guard::{self, Limits, Stopped, Tally};
 use super::merge::{Flow, Verdict, merge, merge_flags};
@@ -144,6 +144,14 @@ struct Planner<'a> {
     returned: BTreeSet<At>,
 }
 
+/// A file, where it is now.
+struct LocalHere {
+    folder: FolderId,
+    now: LocalNow,
+    /// The flags that its name shows there, where its letters may mean other keywords.
+    shown: Flags,
+}
+
 /// A message on the server, where it is now.
 struct RemoteNow<'a> {
     folder: FolderId,
@@ -181,16 +189,7 @@ impl<'a> Planner<'a> {
     fn touched(&mut self, view: &'a View, touched: &'a Touched) {
         let id = touched.row.id;
         let local_move = self.moves.local.get(&id).copied();
-        let local = touched.local.clone().map(|now| (view.folder, now)).or_else(|| {
-            let at = local_move?;
-            let new = self.by_id.get(&at.folder)?.local_new.get(at.index)?;
-            let mut flags = new.flags.clone();
-            if at.folder != view.folder {
-                // Letters stand for other keywords in another folder: those that the message had win (HAZARDS 23).
-                flags.keywords.clone_from(&touched.row.flags.keywords);
-            }
-            Some((at.folder, LocalNow { place: new.place.clone(), inode: new.inode, flags }))
-        });
+        let local = self.local_now(view, touched, local_move);
         let remote =
             touched.remote.clone().map(|flags| RemoteNow { folder: view.folder, flags, arrival: None }).or_else(|| {
                 let at = *self.moves.remote.get(&id)?;
@@ -199,8 +198,19 @@ impl<'a> Planner<'a> {
             });
         match (merge(true, local.is_some(), remote.is_some()), local, remote) {
             (Verdict::MergeFlags, Some(local), Some(remote)) => self.both_there(view, touched, local, remote),
-            (Verdict::DeletedRemotely, Some((_, _)), _) if view.lost.is_none() => match local_move {
-                // Moved here and deleted there: kept, as a new message where it is now.
+            (Verdict::DeletedRemotely, Some(local), _) if view.lost.is_none() => match local_move {
+                // It stands here alone by agreement, under whatever name.
+                Some(at) if matches!(touched.row.mark, Mark::Kept | Mark::Sent) => {
+                    let now = Some(local.now);
+                    self.plan.ops.push(Op::Rebind { row: id, folder: at.folder, local: now, remote: None });
+                }
+                // Another name in the same folder makes no new message of what was deleted there.
+                Some(at) if at.folder == view.folder && touched.row.mark == Mark::Paired && !view.adopting => {
+                    let (folder, now) = (view.folder, Some(local.now));
+                    self.plan.ops.push(Op::Rebind { row: id, folder, local: now, remote: None });
+                    self.deleted_remotely(view, touched);
+                }
+                // Moved here and deleted there, or never there: kept, as a new message where it is now.
                 Some(at) => {
                     self.returned.insert(at);
                     self.plan.ops.push(Op::Forget { row: id });
@@ -216,11 +226,29 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn both_there(&mut self, view: &View, touched: &Touched, local: (FolderId, LocalNow), remote: RemoteNow<'_>) {
+    /// A file where it is now, as it stands or where it was moved to.
+    fn local_now(&self, view: &View, touched: &Touched, moved: Option<At>) -> Option<LocalHere> {
+        if let Some(now) = touched.local.clone() {
+            return Some(LocalHere { folder: view.folder, shown: now.flags.clone(), now });
+        }
+        let at = moved?;
+        let new = self.by_id.get(&at.folder)?.local_new.get(at.index)?;
+        let mut flags = new.flags.clone();
+        if at.folder != view.folder && self.rules.flow(view) != Flow::ToRemote {
+            // Letters stand for other keywords in another folder: those that the message had win (HAZARDS 23). A push, which
+            // changes no file, takes them as they are.
+            flags.keywords.clone_from(&touched.row.flags.keywords);
+        }
+        let now = LocalNow { place: new.place.clone(), inode: new.inode, flags };
+        Some(LocalHere { folder: at.folder, now, shown: new.flags.clone() })
+    }
+
+    fn both_there(&mut self, view: &View, touched: &Touched, local: LocalHere, remote: RemoteNow<'_>) {
         let row = &touched.row;
-        let (here, now) = local;
+        let LocalHere { folder: here, now, mut shown } = local;
         let flow = self.rules.flow(view);
-        let target = if remote.arrival.is_some() { remote.folder } else { here };
+        let undone = flow == Flow::Mirror && remote.arrival.is_none();
+        let target = if remote.arrival.is_some() || undone { remote.folder } else { here };
         let target_view = self.by_id.get(&target).copied().unwrap_or(view);
         if here != remote.folder {
             let moved_there = remote.arrival.is_some();
@@ -259,15 +287,25 @@ impl<'a> Planner<'a> {
                 remote: remote.arrival.cloned(),
             });
         }
-        self.flags(target_view, touched, &now.flags, &remote.flags, flow);
+        if here != target {
+            // Our own move gives it the letters that it needs.
+            shown.clone_from(&now.flags);
+        }
+        let is_settled = here == row.folder && remote.folder == row.folder;
+        self.flags(target_view, row, (&now.flags, &shown, &remote.flags), is_settled);
     }
 
-    fn flags(&mut self, view: &View, touched: &Touched, local: &Flags, remote: &Flags, flow: Flow) {
-        let row = &touched.row;
-        let merged = merge_flags(&row.flags, local, remote, &view.both, flow);
+    /// Flags of a message that is on both sides: as they count here, as the file shows them, and as they are there.
+    fn flags(&mut self, view: &View, row: &Row, flags: (&Flags, &Flags, &Flags), is_settled: bool) {
+        let (local, shown, remote) = flags;
+        let flow = self.rules.flow(view);
+        let mut merged = merge_flags(&row.flags, local, remote, &view.both, flow);
         self.note_held(view, merged.held_local, merged.held_remote);
+        let wanted = merged.local.take().unwrap_or_else(|| local.clone());
+        merged.local = (wanted != *shown).then_some(wanted);
         let doomed = merged.base.system.contains(System::DELETED);
-        if self.rules.expunge && doomed && flow == Flow::Both && view.deletions && view.lost.is_none() {
+        // A message that is just being moved has another UID afterwards: it goes with the next run.
+        if self.rules.expunge && doomed && is_settled && flow == Flow::Both && view.deletions && view.lost.is_none() {
             if let Some(uid) = row.uid {
                 let also_local = self.rules.on_remote_delete == OnRemoteDelete::Delete;
                 let removal = Removal::Expunge;
@@ -299,6 +337,12 @@ impl<'a> Planner<'a> {
     fn deleted_locally(&mut self, view: &View, touched: &Touched, remote: &RemoteNow<'_>) {
         let row = touched.row.id;
         if let Some(arrival) = remote.arrival {
+            if matches!(touched.row.mark, Mark::Ignored | Mark::Flagged) {
+                // It stands there alone by agreement, wherever.
+                let (folder, remote) = (remote.folder, Some(arrival.clone()));
+                self.plan.ops.push(Op::Rebind { row, folder, local: None, remote });
+                return;
+            }
             // Deleted here and moved there: it comes back where it is now.
             self.plan.ops.push(Op::Forget { row });
             if let Some(target) = self.by_id.get(&remote.folder).copied() {

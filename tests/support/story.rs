@@ -27,7 +27,7 @@ impl Story {
     pub fn begin(self) -> Rig {
         let mut rig = Rig::usual("story");
         // Short, because a retry waits half of it.
-        rig.ferry.set("timeout", "\"1s\"");
+        rig.ferry.set("timeout", "\"4s\"");
         rig.ferry.set("max_delete", "\"100%\"");
         let mut corpus = Corpus::new(self as u64 + 100);
         let mut session = rig.mailbox();

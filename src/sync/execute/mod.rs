@@ -6,7 +6,7 @@ mod download;
 mod flags;
 mod identity;
 mod moves;
-mod settle;
+pub(super) mod settle;
 mod upload;
 
 use std::collections::{BTreeMap, BTreeSet};

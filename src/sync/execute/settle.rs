@@ -1,5 +1,7 @@
 //! What only the state must know: pairs, new places of known messages, agreed absences.
 
+use std::collections::HashMap;
+
 use crate::mail::Side;
 use crate::state::base::Identity;
 use crate::state::{FolderId, Mark, Row, RowId, base, folder};
@@ -65,8 +67,8 @@ impl Run<'_, '_> {
             return Ok(Vec::new());
         }
         let mut flags = Vec::new();
-        let rows = self.rows_of(&ops)?;
-        let known = |id: RowId| rows.iter().find(|r| r.id == id).cloned();
+        // Two steps may be about one row: a new name, then an agreed absence.
+        let mut rows: HashMap<RowId, Row> = self.rows_of(&ops)?.into_iter().map(|r| (r.id, r)).collect();
         self.engine.state().commit(|db| {
             for op in ops {
                 match op {
@@ -96,7 +98,7 @@ impl Run<'_, '_> {
                         }
                     }
                     Op::Rebind { row, folder, local, remote } => {
-                        let Some(mut row) = known(row) else { continue };
+                        let Some(row) = rows.get_mut(&row) else { continue };
                         row.folder = folder;
                         if let Some(now) = local {
                             (row.file, row.inode) = (Some(now.place), Some(now.inode));
@@ -106,16 +108,19 @@ impl Run<'_, '_> {
                             row.identity.size_wire = new.message.size.or(row.identity.size_wire);
                             row.identity.date = new.message.date.or(row.identity.date);
                         }
-                        base::update(db, &row)?;
+                        if row.uid.is_some() && row.file.is_some() {
+                            row.mark = Mark::Paired;
+                        }
+                        base::update(db, row)?;
                     }
                     Op::Settle { row, mark, gone } => {
-                        let Some(mut row) = known(row) else { continue };
+                        let Some(row) = rows.get_mut(&row) else { continue };
                         row.mark = mark;
                         match gone {
                             Side::Local => row.file = None,
                             Side::Remote => row.uid = None,
                         }
-                        base::update(db, &row)?;
+                        base::update(db, row)?;
                     }
                     Op::Note { folder, local, remote, mark } => {
                         let row = row(folder, local.as_ref(), remote.as_ref(), mark);

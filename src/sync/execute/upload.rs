@@ -217,6 +217,8 @@ impl Run<'_, '_> {
                     let mut row =
                         settle::row(folder, Some(local), None, if uid.is_some() { Mark::Paired } else { Mark::Sent });
                     row.uid = uid;
+                    // As announced: a move on the server is known by it, among others.
+                    row.identity.size_wire = Some(local.content.size);
                     row.flags = mask.keep(&local.flags);
                     if row.id == RowId(0) {
                         base::insert(db, &row)?;
