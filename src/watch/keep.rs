@@ -162,9 +162,11 @@ impl<'a> Keeper<'a> {
             // A connection may be dead without anybody having noticed; or one that rests after a failure can be had again.
             self.used().iter().for_each(Reins::check);
         }
-        if !prompted && !first && self.candidates.is_empty() && !changed.is_empty() {
-            // A poll found what NOTIFY should have told: the server may have stopped telling (RFC 5465 §5.8).
-            self.used().iter().for_each(Reins::reconnect);
+        if !prompted && !first && !changed.is_empty() {
+            // A poll found what nobody told. That may be right where not every folder has its listener; or a connection is
+            // dead, or a server tells nothing any more (RFC 5465 §5.8).
+            let hears_all = self.candidates.is_empty();
+            self.used().iter().for_each(if hears_all { Reins::reconnect } else { Reins::check });
         }
         // The first round may have made the root: what changed there before the watch was new is seen by another round. A
         // watch that there is stays as it is: what it saw during the round is news, and the next round answers it.
