@@ -80,12 +80,12 @@ impl Held {
     }
 
     /// Whether the state is of the files of this account: a copy or a restored backup stays in doubt until the account's
-    /// own run has dealt with it.
+    /// own run has dealt with it. An account that the state does not know is new.
     ///
     /// # Errors
     /// Those of the state.
     pub fn continuity_of(&mut self, key: &Key<'_>) -> Result<Continuity, Failure> {
-        let Some(row) = self.state.find_account(key).map_err(boxed)? else { return Ok(self.continuity) };
+        let Some(row) = self.state.find_account(key).map_err(boxed)? else { return Ok(Continuity::New) };
         let doubtful = self.continuity == Continuity::Broken && self.dry_run;
         let doubtful = doubtful || self.state.is_doubtful(row.id).map_err(boxed)?;
         Ok(if doubtful { Continuity::Broken } else { Continuity::Same })

@@ -70,7 +70,7 @@ fn run_group(worker: &Worker<'_>, tasks: &[Task], how: How) -> Vec<Exit> {
     drop(held);
     // The Maildir is free again: a hook may use it, or take its time.
     if !how.dry_run {
-        all.iter().for_each(|(task, done)| worker.hooks(task, done));
+        all.iter().filter(|(task, _)| task.work.updates()).for_each(|(task, done)| worker.hooks(task, done));
     }
     let mut exits: Vec<Exit> = all.iter().map(|(_, done)| done.exit).collect();
     if left_out {

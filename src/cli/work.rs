@@ -12,8 +12,8 @@ use super::hooks::{self, News};
 use crate::account::{Account, Protocol, SecretSource};
 use crate::auth::{Credentials, source};
 use crate::severity::{Kind, Severity};
-use crate::state::Continuity;
 use crate::state::account::Key;
+use crate::state::{Continuity, State};
 use crate::ui::event::{Body, Event, Sink, Summary};
 use crate::{fetch, sync};
 
@@ -24,6 +24,35 @@ pub enum Work {
     Sync(sync::Options),
     /// One way.
     Fetch(fetch::Options),
+    /// Upload what the server lacks.
+    Restore {
+        /// The options.
+        options: sync::Options,
+        /// To another account than that of the Maildir, whose state says nothing of it.
+        elsewhere: bool,
+    },
+    /// Compare; `true`: the contents too.
+    Verify(bool),
+}
+
+impl Work {
+    /// Its word in events.
+    fn job(&self) -> &'static str {
+        match self {
+            Self::Sync(_) => "sync",
+            Self::Fetch(_) => "fetch",
+            Self::Restore { .. } => "restore",
+            Self::Verify(_) => "verify",
+        }
+    }
+
+    /// Whether it brings the Maildir and its state up to date: then hooks follow, and a restored state is dealt with.
+    pub fn updates(&self) -> bool {
+        match self {
+            Self::Sync(_) | Self::Fetch(_) => true,
+            Self::Restore { .. } | Self::Verify(_) => false,
+        }
+    }
 }
 
 /// An account and what is done with it.
@@ -40,10 +69,14 @@ impl Task {
     fn key(&self) -> Key<'_> {
         let (endpoint, user) = (&self.account.endpoint, self.account.login.user.as_str());
         let (kind, user) = match (&self.work, self.account.protocol) {
-            (Work::Sync(_), _) => ("imap", user),
             (Work::Fetch(_), Protocol::Imap) => ("fetch", user),
+            (Work::Sync(_) | Work::Restore { .. } | Work::Verify(_), Protocol::Imap) | (Work::Sync(_), _) => {
+                ("imap", user)
+            }
             // Gmail's UIDLs are the same with and without this prefix.
-            (Work::Fetch(_), Protocol::Pop3) => ("fetch", user.strip_prefix("recent:").unwrap_or(user)),
+            (Work::Fetch(_) | Work::Restore { .. } | Work::Verify(_), Protocol::Pop3) => {
+                ("fetch", user.strip_prefix("recent:").unwrap_or(user))
+            }
         };
         Key { kind, host: &endpoint.host, port: endpoint.port, user }
     }
@@ -53,6 +86,7 @@ impl Task {
         match &self.work {
             Work::Sync(options) => options.only.is_none() && !options.dry_run && options.limit.is_none(),
             Work::Fetch(options) => options.only.is_none() && !options.dry_run && options.limit.is_none(),
+            Work::Restore { .. } | Work::Verify(_) => false,
         }
     }
 }
@@ -113,11 +147,6 @@ pub struct Worker<'a> {
 pub struct Purse(Mutex<Option<Credentials>>);
 
 impl Purse {
-    /// Whether it holds something.
-    pub fn is_full(&self) -> bool {
-        self.lock().is_some()
-    }
-
     /// Forgets it.
     pub fn clear(&self) {
         *self.lock() = None;
@@ -135,11 +164,7 @@ impl Worker<'_> {
             Protocol::Imap => "imap",
             Protocol::Pop3 => "pop3",
         };
-        let job = match task.work {
-            Work::Sync(_) => "sync",
-            Work::Fetch(_) => "fetch",
-        };
-        self.tell(task, Body::AccountStarted { protocol, job });
+        self.tell(task, Body::AccountStarted { protocol, job: task.work.job() });
     }
 
     /// Tells a warning.
@@ -236,7 +261,7 @@ impl Worker<'_> {
             Ok(continuity) => continuity,
             Err(error) => return self.failed(task, &*error),
         };
-        if continuity == Continuity::Broken {
+        if continuity == Continuity::Broken && task.work.updates() {
             let message =
                 "the Maildir or its state is a copy or was restored: this run compares everything and deletes nothing";
             self.warn(task, message.to_owned(), "no action is needed: the next run carries deletions out again");
@@ -274,6 +299,27 @@ impl Worker<'_> {
                 let options = &fetch::Options { hold_deletions, full, ..options.clone() };
                 let job = fetch::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
                 fetch::run(job, &layout, &file_system, &mut held.state).into()
+            }
+            Work::Verify(deep) if account.protocol == Protocol::Pop3 => {
+                let options = &fetch::Options { dry_run: true, ..fetch::Options::default() };
+                let job = fetch::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
+                fetch::verify::run(job, &layout, &file_system, &mut held.state, *deep).into()
+            }
+            Work::Verify(deep) => {
+                let options = &sync::Options { dry_run: true, ..sync::Options::default() };
+                let job = sync::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
+                let ground = sync::Ground { layout, file_system, state: &mut held.state, continuity };
+                sync::verify::run(job, ground, *deep).into()
+            }
+            Work::Restore { options, elsewhere } => {
+                let mut none = match elsewhere.then(State::in_memory).transpose() {
+                    Ok(none) => none,
+                    Err(error) => return self.failed(task, &error),
+                };
+                let continuity = if *elsewhere { Continuity::New } else { continuity };
+                let job = sync::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
+                let state = none.as_mut().unwrap_or(&mut held.state);
+                sync::restore(job, sync::Ground { layout, file_system, state, continuity }).into()
             }
         }
     }

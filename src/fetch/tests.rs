@@ -324,6 +324,17 @@ fn repeated_missing_and_changing_ids() {
 }
 
 #[test]
+fn messages_that_uidl_leaves_out_are_fetched_too() {
+    let world = World::new(three());
+    let partial = answers(&[("UIDL", "+OK\r\n1 a1\r\n3 c3\r\n.")]);
+    assert_eq!(world.run(&Options::default(), vec![partial.clone()]).0.summary.downloaded, 3);
+    assert_eq!(world.run(&Options::default(), vec![partial]).0.summary.downloaded, 0);
+    // It only came between UIDL and LIST.
+    assert_eq!(world.run(&delete(), vec![]).0.summary.downloaded, 0);
+    assert_eq!((world.bodies(), world.on_server()), (ALL_THREE.map(str::to_owned).to_vec(), 0));
+}
+
+#[test]
 fn identical_copies_under_one_id_are_two_messages() {
     let world = World::new(Peer::with(&[("x", "S: a\r\n\r\n"), ("x", "S: a\r\n\r\n")]));
     let (report, _) = world.run(&delete(), vec![]);
@@ -343,6 +354,30 @@ fn servers_without_uidl_top_or_capa() {
     }
     let (report, _) = world.run(&delete(), vec![]);
     assert_eq!((report.summary.downloaded, world.on_server(), world.bodies().len()), (0, 0, 3));
+}
+
+#[test]
+fn a_server_that_hangs_up_on_capa_is_not_asked_again() {
+    let mut world = World::new(three());
+    world.peer.behaviour.answers = vec![("CAPA", "")];
+    for (expected, asked) in [(3, 1), (0, 0)] {
+        let (report, _) = world.run(&Options::default(), vec![]);
+        assert_eq!((report.summary.downloaded, report.kinds.len()), (expected, 0));
+        assert_eq!(world.peer.take_commands().iter().filter(|c| *c == "CAPA").count(), asked);
+    }
+}
+
+#[test]
+fn what_is_remembered_of_a_server_may_be_wrong() {
+    let mut world = World::new(three());
+    world.run(&Options::default(), vec![]);
+    world.peer.put("d4", "Subject: d\r\n\r\nd\r\n");
+    // It pipelined, and hangs up now on what is sent ahead.
+    world.peer.behaviour.capabilities = vec!["UIDL", "TOP"];
+    world.peer.behaviour.answers = vec![("CAPA", "rubbish")];
+    let honest = Behaviour { capabilities: vec!["UIDL", "TOP"], ..Behaviour::default() };
+    let (report, _) = world.run(&Options::default(), vec![world.peer.behaviour.clone(), honest]);
+    assert_eq!((report.summary.downloaded, report.kinds.len()), (1, 0));
 }
 
 #[test]

@@ -213,6 +213,9 @@ impl Severity for Error {
             Self::Unsendable { .. } => Some("check user and password; auth = \"plain\" takes longer ones".into()),
             Self::Mechanism(refusal) => refusal.hint(),
             Self::Exchange(error) => error.hint(),
+            Self::Protocol { command: "the connection", .. } => {
+                Some("is that a POP3 server? Check host, port, tls and protocol".into())
+            }
             Self::Refused { .. } | Self::Protocol { .. } | Self::Limit { .. } | Self::Sink(_) => None,
         }
     }

@@ -91,12 +91,13 @@ impl<'a> Authorization<'a> {
         read_capabilities(&mut self.link)
     }
 
-    /// Logs in to a server that has said what it can do, or nothing.
+    /// Logs in to a server that has said what it can do; `None`: it must not be asked, not even after the login.
     ///
     /// # Errors
     /// [`Error::Login`], [`Error::Mechanism`], [`Error::Exchange`]; when the connection or the protocol breaks.
-    pub fn login(self, credentials: &Credentials, capabilities: Capabilities) -> Result<Transaction, Error> {
-        self.log_in(credentials, capabilities, None)
+    pub fn login(self, credentials: &Credentials, capabilities: Option<Capabilities>) -> Result<Transaction, Error> {
+        let ask = capabilities.is_some();
+        self.log_in(credentials, capabilities.unwrap_or_default(), None, ask)
     }
 
     /// Logs in to a server that is known from last time: where it pipelines, everything up to the listing goes out in one
@@ -105,7 +106,10 @@ impl<'a> Authorization<'a> {
     /// # Errors
     /// As [`login`](Self::login).
     pub fn login_again(self, credentials: &Credentials, remembered: &Remembered) -> Result<Transaction, Error> {
-        self.log_in(credentials, remembered.before.clone(), Some(remembered))
+        // A server that knew no CAPA is not asked again: some hang up.
+        let told = |capabilities: &Capabilities| !capabilities.is_empty();
+        let ask = told(&remembered.before) || remembered.after.as_ref().is_some_and(told);
+        self.log_in(credentials, remembered.before.clone(), Some(remembered), ask)
     }
 
     fn log_in(
@@ -113,6 +117,7 @@ impl<'a> Authorization<'a> {
         credentials: &Credentials,
         before: Capabilities,
         remembered: Option<&Remembered>,
+        ask: bool,
     ) -> Result<Transaction, Error> {
         let mechanism = self.choose(credentials, &before)?;
         let proof = self.proof(mechanism, credentials)?;
@@ -121,7 +126,7 @@ impl<'a> Authorization<'a> {
         let direct = known || !proof.iter().any(|step| matches!(step, Step::Exchange(_)));
         let ahead = before.pipelining() && direct;
         let mut steps = Vec::new();
-        if remembered.is_some() {
+        if remembered.is_some() && ask {
             steps.push(Step::Capa);
         }
         if before.has("UTF8") {
@@ -129,7 +134,7 @@ impl<'a> Authorization<'a> {
         }
         steps.extend(proof);
         // Some servers (Gmail) pipeline only after the login, and say so only then.
-        if !(before.pipelining() && before.has("UIDL") && before.has("TOP")) {
+        if ask && !(before.pipelining() && before.has("UIDL") && before.has("TOP")) {
             steps.push(Step::CapaAfter);
         }
         let remembered = self.take(steps, ahead, before)?;

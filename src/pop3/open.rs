@@ -93,15 +93,12 @@ fn attempt_once(login: &Login<'_>, remembered: Option<&Remembered>, ask: bool) -
     if endpoint.tls == TlsMode::StartTls && endpoint.tunnel.is_none() {
         session = session.start_tls()?;
     }
-    let fresh = match remembered {
-        Some(_) => None,
-        None if ask => Some(session.capabilities().map_err(|error| Failure { error, during_capa: true })?),
-        None => Some(super::Capabilities::default()),
-    };
-    Ok(match (remembered, fresh) {
-        (Some(memory), _) => session.login_again(login.credentials, memory)?,
-        (None, fresh) => session.login(login.credentials, fresh.unwrap_or_default())?,
-    })
+    if let Some(memory) = remembered {
+        return Ok(session.login_again(login.credentials, memory)?);
+    }
+    let fresh =
+        if ask { Some(session.capabilities().map_err(|error| Failure { error, during_capa: true })?) } else { None };
+    Ok(session.login(login.credentials, fresh)?)
 }
 
 /// Waits, unless a stop is asked for.

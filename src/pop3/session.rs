@@ -112,19 +112,18 @@ impl Transaction {
             sizes.entry(number).or_insert(size);
             Some(sizes.len())
         })?;
-        let messages = match (has_uidl, has_list) {
-            // What came between the two commands stands in only one of them: without its id it waits for the next run.
-            (true, _) => uidls
-                .into_iter()
-                .map(|(number, uidl)| Listed { number, uidl, size: sizes.get(&number).copied().flatten() })
-                .collect(),
-            (false, true) => sizes.into_iter().map(|(number, size)| Listed { number, uidl: None, size }).collect(),
-            (false, false) => {
-                let count = self.stat()?.0.min(MAX_MESSAGES as u64);
-                let last = u32::try_from(count).unwrap_or(u32::MAX);
-                (1..=last).map(|number| Listed { number, uidl: None, size: None }).collect()
-            }
-        };
+        if !has_uidl && !has_list {
+            let last = u32::try_from(self.stat()?.0.min(MAX_MESSAGES as u64)).unwrap_or(u32::MAX);
+            uidls.extend((1..=last).map(|number| (number, None)));
+        }
+        // What stands only in LIST came between the two commands, or has no id on this server.
+        for &number in sizes.keys() {
+            uidls.entry(number).or_insert(None);
+        }
+        let messages = uidls
+            .into_iter()
+            .map(|(number, uidl)| Listed { number, uidl, size: sizes.get(&number).copied().flatten() })
+            .collect();
         Ok(Listing { messages, has_uidl })
     }
 

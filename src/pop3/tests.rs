@@ -43,7 +43,7 @@ fn log_in(
         Some(memory) => session.login_again(credentials, memory),
         None => {
             let capabilities = session.capabilities()?;
-            session.login(credentials, capabilities)
+            session.login(credentials, Some(capabilities))
         }
     }
 }
@@ -126,6 +126,29 @@ fn a_known_server_is_asked_everything_in_one_flight() {
     let commands = peer.take_commands();
     assert!(commands.starts_with(&["CAPA".into(), "USER me".into(), "PASS two words".into(), "UIDL".into()]));
     assert_eq!(traffic.round_trips(), 1);
+}
+
+#[test]
+fn many_commands_go_out_in_few_bursts() {
+    for (pipelining, most) in [(true, 60), (false, 2100)] {
+        let mut peer = Peer::default();
+        for n in 0..1000 {
+            peer.put(&format!("u{n}"), "S: x\r\n\r\n");
+        }
+        if !pipelining {
+            peer.behaviour.capabilities.retain(|c| *c != "PIPELINING");
+        }
+        let traffic = Arc::<Traffic>::default();
+        let mut session = log_in(connect(&peer, &traffic).unwrap(), &credentials(), None).unwrap();
+        let listing = session.listing().unwrap();
+        let mut got = Collected::default();
+        session.transfer(&all(&listing), Part::Whole, &mut got).unwrap();
+        assert_eq!(got.whole.len(), 1000);
+        let numbers: Vec<u32> = (1..=1000).collect();
+        let ended = session.delete_and_quit(&numbers).unwrap();
+        assert!(ended.quit.is_ok() && peer.mailbox().messages.is_empty());
+        assert!(traffic.round_trips() <= most, "{}", traffic.round_trips());
+    }
 }
 
 /// Logs in with `mechanism` against answers that are given line by line.

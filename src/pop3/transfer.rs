@@ -70,11 +70,13 @@ struct Flight<'a> {
     /// Bytes of the commands sent and not answered.
     bytes: usize,
     pipelining: bool,
+    /// The window was full: it is filled again in one go, once half of it is answered.
+    draining: bool,
 }
 
 impl<'a> Flight<'a> {
     fn new(commands: &'a [Command], pipelining: bool) -> Self {
-        Self { commands, sent: 0, answered: 0, bytes: 0, pipelining }
+        Self { commands, sent: 0, answered: 0, bytes: 0, pipelining, draining: false }
     }
 
     fn length(command: Command) -> usize {
@@ -83,10 +85,12 @@ impl<'a> Flight<'a> {
 
     /// Sends what the window takes; then the command whose answer comes next, if any is left.
     fn next(&mut self, link: &mut Link) -> Result<Option<Command>, Error> {
-        while let Some(&command) = self.commands.get(self.sent) {
+        self.draining &= self.bytes > WINDOW / 2;
+        while let Some(&command) = self.commands.get(self.sent).filter(|_| !self.draining) {
             let length = Self::length(command);
             let waiting = self.sent > self.answered;
             if waiting && (!self.pipelining || self.bytes + length > WINDOW) {
+                self.draining = self.pipelining;
                 break;
             }
             link.send(command)?;
