@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn flags_differ_only_in_what_both_sides_can_hold() {
         let (seen, none) = (Flags::of(System::SEEN), Flags::none());
-        assert_eq!(flags(Some(&seen), Some(&none), &Mask::all()).as_deref(), Some("here S, on the server none"));
+        assert_eq!(flags(Some(&seen), Some(&none), &Mask::all()).as_deref(), Some("here \\Seen, on the server none"));
         let mask = Mask { system: System::DELETED, keywords: None };
         assert_eq!(flags(Some(&seen), Some(&none), &mask), None);
         assert_eq!(flags(None, Some(&none), &Mask::all()), None);
