@@ -113,3 +113,18 @@ fn pop3_is_polled() {
     }
     watching.end();
 }
+
+#[test]
+fn a_signal_in_the_middle_of_a_round_is_an_end_in_good_order() {
+    let rig = Rig::usual("middle");
+    rig.fill(&mut Corpus::new(5), &["INBOX", "Work"], 300);
+    let watching = Watching::start(&rig);
+    let some = |rig: &Rig| rig.proxy.records().iter().any(|record| record.client().contains("BODY.PEEK[]"));
+    within(LONG, "bodies", || some(&rig));
+    let outcome = watching.end_by(Signal::TERM);
+    outcome.assert_code(0);
+    assert!(outcome.events_of("error").is_empty(), "{}", outcome.stdout);
+    // What it had done is not done again, and nothing is doubled.
+    rig.sync();
+    rig.assert_in_step();
+}
