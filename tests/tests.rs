@@ -10,6 +10,7 @@
     clippy::print_stderr
 )]
 
+mod cli;
 mod fetch;
 mod support;
 mod sync;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::account::{Account, Store};
 use crate::maildir::{FileSystem, Layout};
 use crate::severity::Severity;
+use crate::state::account::Key;
 use crate::state::{Access, Continuity, Lock, State};
 use crate::stop::Stop;
 
@@ -28,8 +29,9 @@ pub struct Held {
     pub file_system: FileSystem,
     /// Its state.
     pub state: State,
-    /// Whether the state is of these files.
-    pub continuity: Continuity,
+    /// What was found of the state as a whole; see [`Held::continuity_of`].
+    continuity: Continuity,
+    dry_run: bool,
     /// `None` in a dry run over a Maildir that nothing has worked on.
     _lock: Option<Lock>,
 }
@@ -50,11 +52,13 @@ impl Held {
         let lock = Lock::take(&dir, how.wait, stop).map_err(boxed)?;
         let mut state = State::open(&dir, Access::Write { local: !file_system.network }).map_err(boxed)?;
         let continuity = state.continuity(layout.root()).map_err(boxed)?;
-        if continuity == Continuity::New {
+        match continuity {
             // Made here and now, whatever becomes of this run.
-            state.record_identity(layout.root()).map_err(boxed)?;
+            Continuity::New => state.record_identity(layout.root()).map_err(boxed)?,
+            Continuity::Broken => state.doubt_all(layout.root()).map_err(boxed)?,
+            Continuity::Same => {}
         }
-        Ok(Self { root: layout.root().to_owned(), file_system, state, continuity, _lock: Some(lock) })
+        Ok(Self { root: layout.root().to_owned(), file_system, state, continuity, dry_run: false, _lock: Some(lock) })
     }
 
     fn look(store: &Store, how: How, stop: &Stop) -> Result<Self, Failure> {
@@ -66,7 +70,7 @@ impl Held {
         let file_system = FileSystem::of(&dir).unwrap_or_default();
         let state = State::open(&dir, Access::Read).map_err(boxed)?;
         let continuity = state.continuity(layout.root()).map_err(boxed)?;
-        Ok(Self { root: layout.root().to_owned(), file_system, state, continuity, _lock: lock })
+        Ok(Self { root: layout.root().to_owned(), file_system, state, continuity, dry_run: true, _lock: lock })
     }
 
     /// The account's view of the root.
@@ -75,13 +79,27 @@ impl Held {
         Layout::new(&Store { root: self.root.clone(), ..account.store.clone() })
     }
 
-    /// Records that the state is of these files: to be called when every account of the run has dealt with a copy or a
-    /// restored backup.
+    /// Whether the state is of the files of this account: a copy or a restored backup stays in doubt until the account's
+    /// own run has dealt with it. An account that the state does not know is new.
     ///
     /// # Errors
     /// Those of the state.
-    pub fn settle(&mut self) -> Result<(), Failure> {
-        self.state.record_identity(&self.root).map_err(boxed)
+    pub fn continuity_of(&mut self, key: &Key<'_>) -> Result<Continuity, Failure> {
+        let Some(row) = self.state.find_account(key).map_err(boxed)? else { return Ok(Continuity::New) };
+        let doubtful = self.continuity == Continuity::Broken && self.dry_run;
+        let doubtful = doubtful || self.state.is_doubtful(row.id).map_err(boxed)?;
+        Ok(if doubtful { Continuity::Broken } else { Continuity::Same })
+    }
+
+    /// Records that the account's run has dealt with the doubt.
+    ///
+    /// # Errors
+    /// Those of the state.
+    pub fn settle(&mut self, key: &Key<'_>) -> Result<(), Failure> {
+        match self.state.find_account(key).map_err(boxed)? {
+            Some(row) => self.state.settle(row.id).map_err(boxed),
+            None => Ok(()),
+        }
     }
 }
 
@@ -124,26 +142,32 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_known_until_it_is_settled() {
+    fn a_copy_is_in_doubt_until_each_account_has_dealt_with_it() {
         let temp = tempfile::tempdir().unwrap();
         let stop = Stop::new().unwrap();
         let store = store(temp.path().join("mail"));
-        drop(Held::take(&store, WORK, &stop));
+        let take = |how| Held::take(&store, how, &stop).map_err(|e| e.to_string()).unwrap();
+        let keys = ["a", "b"].map(|user| Key { kind: "fetch", host: "h", port: 1, user });
+        let mut held = take(WORK);
+        for key in &keys {
+            held.state.fetch_account(key, key.user, crate::mail::Timestamp(0)).unwrap();
+            assert_eq!(held.continuity_of(key).map_err(|e| e.to_string()).unwrap(), Continuity::Same);
+        }
+        drop(held);
         std::fs::rename(&store.root, temp.path().join("old")).unwrap();
         std::fs::create_dir_all(store.root.join(".mailferry")).unwrap();
         let state = ".mailferry/state.db";
         std::fs::copy(temp.path().join("old").join(state), store.root.join(state)).unwrap();
+        let of = |held: &mut Held, at: usize| held.continuity_of(&keys[at]).map_err(|e| e.to_string()).unwrap();
+        assert_eq!(of(&mut take(LOOK), 0), Continuity::Broken);
         for _ in 0..2 {
-            let held = Held::take(&store, WORK, &stop).map_err(|e| e.to_string()).unwrap();
-            assert_eq!(held.continuity, Continuity::Broken);
+            let mut held = take(WORK);
+            assert_eq!((of(&mut held, 0), of(&mut held, 1)), (Continuity::Broken, Continuity::Broken));
         }
-        Held::take(&store, WORK, &stop)
-            .map_err(|e| e.to_string())
-            .unwrap()
-            .settle()
-            .map_err(|e| e.to_string())
-            .unwrap();
-        let held = Held::take(&store, WORK, &stop).map_err(|e| e.to_string()).unwrap();
-        assert_eq!(held.continuity, Continuity::Same);
+        take(WORK).settle(&keys[0]).map_err(|e| e.to_string()).unwrap();
+        for how in [WORK, LOOK] {
+            let mut held = take(how);
+            assert_eq!((of(&mut held, 0), of(&mut held, 1)), (Continuity::Same, Continuity::Broken));
+        }
     }
 }

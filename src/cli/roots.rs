@@ -9,7 +9,6 @@ use super::hold::{Held, How};
 use super::work::{Done, Task, Worker};
 use crate::config::conflicts::real;
 use crate::severity::Kind;
-use crate::state::Continuity;
 
 /// Runs every task; each prints its own end.
 pub fn run_tasks(context: &Context, tasks: Vec<Task>, how: How) -> Exit {
@@ -68,17 +67,7 @@ fn run_group(worker: &Worker<'_>, tasks: &[Task], how: How) -> Vec<Exit> {
         }
     }
     let left_out = all.len() < tasks.len();
-    if let Some(mut held) = held {
-        let dealt_with = |done: &Done| done.kinds.iter().all(|kind| *kind == Kind::Guard);
-        if !how.dry_run
-            && held.continuity == Continuity::Broken
-            && !left_out
-            && all.iter().all(|(task, done)| task.work.updates() && dealt_with(done))
-            && let Err(error) = held.settle()
-        {
-            context.fail(None, &*error);
-        }
-    }
+    drop(held);
     // The Maildir is free again: a hook may use it, or take its time.
     if !how.dry_run {
         all.iter().filter(|(task, _)| task.work.updates()).for_each(|(task, done)| worker.hooks(task, done));
@@ -94,12 +83,7 @@ fn run_group(worker: &Worker<'_>, tasks: &[Task], how: How) -> Vec<Exit> {
 pub fn warned(worker: &Worker<'_>, task: &Task, held: Held) -> Held {
     if let Some(aside) = &held.state.set_aside {
         let message = format!("the state was damaged and now lies at {}", aside.display());
-        worker.warn(task, message, "nothing: the Maildir is compared with the server by content, once");
-    }
-    if held.continuity == Continuity::Broken {
-        let message =
-            "the Maildir or its state is a copy or was restored: this run compares everything and deletes nothing";
-        worker.warn(task, message.to_owned(), "nothing: the next run deletes again what is to be deleted");
+        worker.warn(task, message, "no action is needed: the Maildir is compared with the server by content, once");
     }
     held
 }

@@ -1,10 +1,9 @@
 //! `watch`: every account is kept in step until a signal comes, each round done as `run` would do it.
 
-use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::args::SelectArgs;
@@ -18,9 +17,7 @@ use super::work::{Done, Purse, Task, Work, Worker};
 use crate::account::{Account, Protocol, SecretSource};
 use crate::auth::{self, Credentials};
 use crate::config::Job;
-use crate::config::conflicts::real;
 use crate::severity::Kind;
-use crate::state::Continuity;
 use crate::transport::Trace;
 use crate::ui::event::Body;
 use crate::watch::systemd::{Environment, Manager, status};
@@ -95,17 +92,8 @@ fn watched<'a>(
     accounts: Vec<Account>,
     (manager, asking): (&'a Manager, &'a Mutex<()>),
 ) -> Vec<Watched<'a>> {
-    let mut roots: HashMap<PathBuf, Arc<Root>> = HashMap::new();
-    let mut users: HashMap<PathBuf, usize> = HashMap::new();
-    for account in &accounts {
-        *users.entry(real(&account.store.root)).or_default() += 1;
-    }
     let mut watched = Vec::new();
     for account in accounts {
-        let path = real(&account.store.root);
-        let accounts = users.get(&path).copied().unwrap_or(1);
-        let root = roots.entry(path).or_insert_with(|| Arc::new(Root { accounts, dealt_with: Mutex::default() }));
-        let root = Arc::clone(root);
         let work = match account.protocol {
             Protocol::Imap => Work::Sync(sync::Options::default()),
             Protocol::Pop3 => Work::Fetch(fetch::Options::default()),
@@ -115,20 +103,12 @@ fn watched<'a>(
             manager,
             asking,
             task: Task { account, work },
-            root,
             sink: Steady::new(&*context.ui),
             purse: Purse::default(),
             life: Mutex::new(Life { beat: Some(Instant::now()), ..Life::default() }),
         });
     }
     watched
-}
-
-/// A Maildir that several accounts may share.
-struct Root {
-    accounts: usize,
-    /// Those that have dealt with a copy or a restored backup.
-    dealt_with: Mutex<BTreeSet<String>>,
 }
 
 /// How an account's thread is.
@@ -151,7 +131,6 @@ struct Watched<'a> {
     manager: &'a Manager,
     asking: &'a Mutex<()>,
     task: Task,
-    root: Arc<Root>,
     sink: Steady<'a>,
     purse: Purse,
     life: Mutex<Life>,
@@ -205,16 +184,6 @@ impl Watched<'_> {
         };
         let root = held.root.clone();
         let done = worker.run(task, &mut held);
-        if held.continuity == Continuity::Broken && done.kinds.iter().all(|kind| *kind == Kind::Guard) {
-            let mut dealt_with = lock(&self.root.dealt_with);
-            dealt_with.insert(task.account.name.clone());
-            if dealt_with.len() >= self.root.accounts {
-                dealt_with.clear();
-                if let Err(error) = held.settle() {
-                    worker.failed(task, &*error);
-                }
-            }
-        }
         (done, Some(root))
     }
 

@@ -12,6 +12,7 @@ use super::hooks::{self, News};
 use crate::account::{Account, Protocol, SecretSource};
 use crate::auth::{Credentials, source};
 use crate::severity::{Kind, Severity};
+use crate::state::account::Key;
 use crate::state::{Continuity, State};
 use crate::ui::event::{Body, Event, Sink, Summary};
 use crate::{fetch, sync};
@@ -61,6 +62,33 @@ pub struct Task {
     pub account: Account,
     /// Its work.
     pub work: Work,
+}
+
+impl Task {
+    /// How the state knows the account in this work.
+    fn key(&self) -> Key<'_> {
+        let (endpoint, user) = (&self.account.endpoint, self.account.login.user.as_str());
+        let (kind, user) = match (&self.work, self.account.protocol) {
+            (Work::Fetch(_), Protocol::Imap) => ("fetch", user),
+            (Work::Sync(_) | Work::Restore { .. } | Work::Verify(_), Protocol::Imap) | (Work::Sync(_), _) => {
+                ("imap", user)
+            }
+            // Gmail's UIDLs are the same with and without this prefix.
+            (Work::Fetch(_) | Work::Restore { .. } | Work::Verify(_), Protocol::Pop3) => {
+                ("fetch", user.strip_prefix("recent:").unwrap_or(user))
+            }
+        };
+        Key { kind, host: &endpoint.host, port: endpoint.port, user }
+    }
+
+    /// Whether the work changes things, and in every folder.
+    fn is_whole(&self) -> bool {
+        match &self.work {
+            Work::Sync(options) => options.only.is_none() && !options.dry_run && options.limit.is_none(),
+            Work::Fetch(options) => options.only.is_none() && !options.dry_run && options.limit.is_none(),
+            Work::Restore { .. } | Work::Verify(_) => false,
+        }
+    }
 }
 
 /// How an account ended.
@@ -228,17 +256,45 @@ impl Worker<'_> {
     }
 
     fn carry_out(&self, task: &Task, credentials: &Credentials, held: &mut Held, sink: &dyn Sink) -> Done {
+        let key = task.key();
+        let continuity = match held.continuity_of(&key) {
+            Ok(continuity) => continuity,
+            Err(error) => return self.failed(task, &*error),
+        };
+        if continuity == Continuity::Broken && task.work.updates() {
+            let message =
+                "the Maildir or its state is a copy or was restored: this run compares everything and deletes nothing";
+            self.warn(task, message.to_owned(), "no action is needed: the next run carries deletions out again");
+        }
+        let done = self.work(task, credentials, (held, continuity), sink);
+        // What was left out or failed is in doubt still.
+        let whole = task.is_whole() && done.kinds.iter().all(|kind| *kind == Kind::Guard);
+        if continuity == Continuity::Broken
+            && whole
+            && let Err(error) = held.settle(&key)
+        {
+            return self.failed(task, &*error);
+        }
+        done
+    }
+
+    fn work(
+        &self,
+        task: &Task,
+        credentials: &Credentials,
+        (held, continuity): (&mut Held, Continuity),
+        sink: &dyn Sink,
+    ) -> Done {
         let (account, stop) = (&task.account, &self.context.stop);
         let trace = self.context.trace(&account.name);
         let (layout, file_system) = (held.layout(account), held.file_system);
         match &task.work {
             Work::Sync(options) => {
                 let job = sync::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
-                let continuity = held.continuity;
                 sync::run(job, sync::Ground { layout, file_system, state: &mut held.state, continuity }).into()
             }
             Work::Fetch(options) => {
-                let hold_deletions = held.continuity == Continuity::Broken;
+                let hold_deletions = continuity == Continuity::Broken;
                 let full = options.full || hold_deletions;
                 let options = &fetch::Options { hold_deletions, full, ..options.clone() };
                 let job = fetch::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
@@ -252,7 +308,6 @@ impl Worker<'_> {
             Work::Verify(deep) => {
                 let options = &sync::Options { dry_run: true, ..sync::Options::default() };
                 let job = sync::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
-                let continuity = held.continuity;
                 let ground = sync::Ground { layout, file_system, state: &mut held.state, continuity };
                 sync::verify::run(job, ground, *deep).into()
             }
@@ -261,7 +316,7 @@ impl Worker<'_> {
                     Ok(none) => none,
                     Err(error) => return self.failed(task, &error),
                 };
-                let continuity = if *elsewhere { Continuity::New } else { held.continuity };
+                let continuity = if *elsewhere { Continuity::New } else { continuity };
                 let job = sync::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
                 let state = none.as_mut().unwrap_or(&mut held.state);
                 sync::restore(job, sync::Ground { layout, file_system, state, continuity }).into()

@@ -28,6 +28,21 @@ pub fn systemd_timer() -> String {
         .to_owned()
 }
 
+/// `~/.config/systemd/user/mailferry-watch.service`: `mailferry watch` from login to logout.
+#[must_use]
+pub fn systemd_watch(program: &str, config: Option<&str>) -> String {
+    let option = config.map(|file| format!(" -c {}", unit_word(file))).unwrap_or_default();
+    // A refused login or a wrong profile does not mend by being tried again.
+    format!(
+        "[Unit]\nDescription=Keep mail in step\n\n[Service]\nType=notify\nExecStart={}{option} watch\nRestart=on-failure\n\
+         RestartSec=30s\nRestartPreventExitStatus=2 77 78\nWatchdogSec=3min\n\n[Install]\nWantedBy=default.target\n",
+        unit_word(program)
+    )
+}
+
+/// The command that starts the watch.
+pub const SYSTEMD_WATCH_ENABLE: &str = "systemctl --user enable --now mailferry-watch.service";
+
 /// The command that starts the timer.
 pub const SYSTEMD_ENABLE: &str = "systemctl --user enable --now mailferry.timer";
 
@@ -57,6 +72,8 @@ mod tests {
         assert!(systemd_service("/my bin/%x", None).contains("ExecStart=\"/my bin/%%x\" run"));
         assert_eq!(cron_line("mf", Some("/a b%")), "*/5 * * * * mf -c '/a b\\%' run");
         assert!(systemd_service("mf", Some("/a b")).contains("ExecStart=mf -c \"/a b\" run"));
+        assert!(systemd_watch("/usr/bin/mailferry", None).contains("\nExecStart=/usr/bin/mailferry watch\n"));
+        assert!(systemd_watch("mf", Some("/a b")).contains("ExecStart=mf -c \"/a b\" watch"));
         assert!(systemd_timer().ends_with("WantedBy=timers.target\n"));
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::{Error, State, io_error};
+use super::{AccountId, Error, State, io_error};
 
 /// What the state says of its own past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,8 @@ fn here(root: &Path, database: &Path) -> Result<String, Error> {
 }
 
 impl State {
-    /// Compares what the state recorded with what it finds. Call [`State::record_identity`] when the run has dealt with it.
+    /// Compares what the state recorded with what it finds. Where it is broken, [`State::doubt_all`] remembers that for each
+    /// account until its run has dealt with it.
     ///
     /// # Errors
     /// When the directory or the database cannot be looked at.
@@ -48,6 +49,36 @@ impl State {
         if self.meta("identity")?.as_deref() != Some(now.as_str()) {
             self.set_meta("identity", &now)?;
         }
+        Ok(())
+    }
+
+    /// Records where the state is now, and that the files of every account it knows are in doubt.
+    ///
+    /// # Errors
+    /// As [`State::continuity`].
+    pub fn doubt_all(&mut self, root: &Path) -> Result<(), Error> {
+        let now = here(root, &self.dir().join("state.db"))?;
+        self.commit(|db| {
+            db.execute("INSERT OR REPLACE INTO meta SELECT 'doubt ' || id, '' FROM account", [])?;
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('identity', ?1)", [now])?;
+            Ok(())
+        })
+    }
+
+    /// Whether an account's files are in doubt: its run compares everything and deletes nothing.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn is_doubtful(&self, account: AccountId) -> Result<bool, Error> {
+        Ok(self.meta(&format!("doubt {}", account.0))?.is_some())
+    }
+
+    /// An account's run has dealt with the doubt.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn settle(&mut self, account: AccountId) -> Result<(), Error> {
+        self.connection().execute("DELETE FROM meta WHERE key = 'doubt ' || ?1", [account.0])?;
         Ok(())
     }
 }

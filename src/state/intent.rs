@@ -52,6 +52,15 @@ pub fn delete(db: &Connection, id: i64) -> Result<(), Error> {
     Ok(())
 }
 
+/// Strikes all intents of a folder: everything in it has been compared and nothing is left open.
+///
+/// # Errors
+/// Those of the database.
+pub fn settle(db: &Connection, folder: FolderId) -> Result<(), Error> {
+    db.prepare_cached("DELETE FROM intent WHERE folder = ?1")?.execute([folder.0])?;
+    Ok(())
+}
+
 impl State {
     /// The intents whose outcome is not known, of one folder.
     ///

@@ -6,7 +6,7 @@ use std::io;
 use crate::imap::{Access, BodySink, FetchSet, Items, MailboxName, Session};
 use crate::mail::snapshot::{RemoteMessage, Selected};
 use crate::mail::{Content, ContentHasher, Digest, Side, Uid, UidSet};
-use crate::state::FolderId;
+use crate::state::{FolderId, RowId};
 
 use super::adopt::{self, LocalCandidate, Pairing, RemoteCandidate};
 use super::compare::unique as unique_of;
@@ -26,9 +26,11 @@ const LOOKALIKES: usize = 20;
 pub fn decide(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey, rules: &Rules) -> Result<Plan, Error> {
     let mut paired = Paired::default();
     let gone = moves::gone(&survey.views);
+    moves::set_renames_aside(&mut survey.views);
     for view in &mut survey.views {
         pair(engine, folders, view, &gone, &mut paired)?;
     }
+    paired.moved = half_moved(engine, &survey.views, &paired)?;
     let moves = find_moves(engine, folders, &mut survey.views, &paired)?;
     Ok(plan(&survey.views, &paired, &moves, rules))
 }
@@ -44,7 +46,7 @@ pub(super) fn pair(
     gone: &moves::Gone,
     paired: &mut Paired,
 ) -> Result<(), Error> {
-    if view.local_new.is_empty() || view.remote_new.is_empty() {
+    if view.unpaired_files().is_empty() || view.remote_new.is_empty() {
         return Ok(());
     }
     let pairing = pair_folder(engine, folders, view, gone)?;
@@ -83,7 +85,7 @@ pub(super) fn pair_folder(
     gone: &moves::Gone,
 ) -> Result<Pairing, Error> {
     let locals: Vec<LocalCandidate> = view
-        .local_new
+        .unpaired_files()
         .iter()
         .map(|l| LocalCandidate {
             digest: l.content.digest,
@@ -166,6 +168,25 @@ fn recognise_own(engine: &Engine<'_>, view: &mut View) {
             new.digest = Some(local.content.digest);
         }
     }
+}
+
+/// The rows whose message a run that died had copied, but not yet removed from where it was: their file has just been paired
+/// with the copy (HAZARDS 16).
+fn half_moved(engine: &Engine<'_>, views: &[View], paired: &Paired) -> Result<BTreeSet<RowId>, Error> {
+    let mut moved = BTreeSet::new();
+    for view in views {
+        let Some(pairs) = paired.pairs.get(&view.folder).filter(|pairs| !pairs.is_empty()) else { continue };
+        let mut arrived: Vec<Digest> =
+            pairs.iter().filter_map(|&(l, _)| view.local_new.get(l)).map(|l| l.content.digest).collect();
+        for intent in engine.state().intents(view.folder)?.into_iter().filter(|i| i.file.is_none()) {
+            let at = arrived.iter().position(|digest| Some(*digest) == intent.digest);
+            if let (Some(at), Some(row)) = (at, intent.message) {
+                arrived.swap_remove(at);
+                moved.insert(row);
+            }
+        }
+    }
+    Ok(moved)
 }
 
 /// Runs `work` with the view's folder open, to read.

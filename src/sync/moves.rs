@@ -52,6 +52,40 @@ pub fn any_missing(views: &[View], side: Side) -> bool {
     views.iter().any(|view| missing(view, side).next().is_some())
 }
 
+/// Puts files that got another name in their folder, while their message is still on the server, at the end of their view's
+/// `local_new` and counts them in `renamed`: they are known before anything is paired, so that an equal message that came
+/// meanwhile is not taken for theirs (HAZARDS 3).
+pub fn set_renames_aside(views: &mut [View]) {
+    for view in views {
+        let mut gone: HashMap<Digest, Vec<&Touched>> = HashMap::new();
+        for touched in missing(view, Side::Local).filter(|t| t.remote.is_some()) {
+            if let Some(digest) = touched.row.identity.digest {
+                gone.entry(digest).or_default().push(touched);
+            }
+        }
+        if gone.is_empty() {
+            continue;
+        }
+        let mut taken: BTreeSet<usize> = BTreeSet::new();
+        for same_file in [true, false] {
+            for (index, new) in view.local_new.iter().enumerate().filter(|(_, new)| new.row.is_none()) {
+                let Some(candidates) = gone.get_mut(&new.content.digest).filter(|_| !taken.contains(&index)) else {
+                    continue;
+                };
+                let fits = |t: &&Touched| !same_file || t.row.inode == Some(new.inode);
+                if let Some(position) = candidates.iter().position(fits) {
+                    candidates.swap_remove(position);
+                    taken.insert(index);
+                }
+            }
+        }
+        view.renamed = taken.len();
+        let all = std::mem::take(&mut view.local_new).into_iter().enumerate();
+        let (last, first): (Vec<_>, Vec<_>) = all.partition(|(index, _)| taken.contains(index));
+        view.local_new = first.into_iter().chain(last).map(|(_, new)| new).collect();
+    }
+}
+
 /// Finds the moves in the Maildir. `paired` are arrivals that in-folder pairing has taken.
 #[must_use]
 pub fn local_moves(views: &[View], paired: &BTreeSet<At>) -> BTreeMap<RowId, At> {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::account::{Direction, Mode, OnDelete, OnRemoteDelete};
 use crate::mail::{Flags, Side, System};
-use crate::state::{FolderId, Mark, Row};
+use crate::state::{FolderId, Mark, Row, RowId};
 
 use super::guard::{self, Limits, Stopped, Tally};
 use super::merge::{Flow, Verdict, merge, merge_flags};
@@ -86,6 +86,9 @@ pub struct Paired {
     pub pairs: BTreeMap<FolderId, Vec<(usize, usize)>>,
     /// Files and messages of which it is not certain what they are: left alone in this run.
     pub undecided: BTreeSet<(Side, At)>,
+    /// Messages that a run which died had copied to the folder where their file is now: what is left of them at the old
+    /// place is the rest of that move.
+    pub moved: BTreeSet<RowId>,
 }
 
 impl Paired {
@@ -103,7 +106,8 @@ impl Paired {
 #[must_use]
 pub fn plan(views: &[View], paired: &Paired, moves: &Moves, rules: &Rules) -> Plan {
     let by_id: BTreeMap<FolderId, &View> = views.iter().map(|v| (v.folder, v)).collect();
-    let mut planner = Planner { by_id, moves, rules, plan: Plan::default(), returned: BTreeSet::new() };
+    let mut planner =
+        Planner { by_id, moves, moved: &paired.moved, rules, plan: Plan::default(), returned: BTreeSet::new() };
     for view in views {
         for &(l, r) in paired.pairs.get(&view.folder).into_iter().flatten() {
             if let (Some(local), Some(remote)) = (view.local_new.get(l), view.remote_new.get(r)) {
@@ -138,6 +142,7 @@ pub fn plan(views: &[View], paired: &Paired, moves: &Moves, rules: &Rules) -> Pl
 struct Planner<'a> {
     by_id: BTreeMap<FolderId, &'a View>,
     moves: &'a Moves,
+    moved: &'a BTreeSet<RowId>,
     rules: &'a Rules,
     plan: Plan,
     /// Local arrivals of moved messages that are new after all: the message is gone from the server.
@@ -273,6 +278,11 @@ impl<'a> Planner<'a> {
                     let side = if moved_there { Side::Remote } else { Side::Local };
                     self.hold(side, view.folder);
                     self.hold(side, target);
+                    if row.file.as_ref() != Some(&now.place) {
+                        // The row still names another file: the next run must see again that it is gone.
+                        self.hold(Side::Local, view.folder);
+                        self.hold(Side::Local, here);
+                    }
                     if blocked {
                         self.plan.refused.insert(view.folder);
                     }
@@ -362,6 +372,7 @@ impl<'a> Planner<'a> {
             return;
         }
         let removal = match self.rules.on_delete {
+            _ if self.moved.contains(&row) => Removal::Expunge,
             OnDelete::Ignore => {
                 self.plan.ops.push(Op::Settle { row, mark: Mark::Ignored, gone: Side::Local });
                 return;

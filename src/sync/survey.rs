@@ -294,6 +294,14 @@ fn assemble(
             }
             Action::Remove(side) => removal(engine, folder, found, side, files)?,
             Action::Sync | Action::Recreate | Action::CreateLocal | Action::CreateRemote => {
+                if is_emptied(found) && !engine.job.options.allow_mass_delete {
+                    let detail = format!(
+                        "{} was made anew on the server and is empty there: its messages here are left untouched",
+                        folder.name
+                    );
+                    fail(engine, folder, found, &Error::Guard(detail))?;
+                    continue;
+                }
                 view(engine, folder, found, files, how)?
             }
         };
@@ -303,6 +311,12 @@ fn assemble(
         }
     }
     add_totals(engine, folders, survey)
+}
+
+/// Whether a folder that had messages has another UIDVALIDITY now and none (SPEC §4): neither deletions nor uploads follow.
+fn is_emptied(found: &Found) -> bool {
+    let had = found.known.as_ref().is_some_and(|known| known.briefs().any(|b| b.uid.is_some()));
+    had && found.remote.as_ref().is_some_and(|r| r.fresh && r.arrivals.is_empty())
 }
 
 /// For the guard's third rule every folder counts, also those in which nothing differs.
@@ -398,6 +412,8 @@ fn view(
     view.deletions = trusted && !how.broken && !folder.woken && !fresh && !view.refetch;
     view.validity = found.remote.as_ref().and_then(|r| r.figures.uid_validity);
     view.adopting = fresh || folder.base.figures.uid_validity.is_none();
+    // An incomplete listing may hide the partner of any file.
+    view.no_uploads = !trusted;
     view.read_only = found.remote.as_ref().is_some_and(|r| r.selected.read_only);
     view.local_new = files;
     if let Some(remote) = &mut found.remote {
@@ -411,6 +427,8 @@ fn view(
     for row in rows {
         sort_in(&mut view, &folder.dir, found, row, fresh);
     }
+    // Among equal messages those that are known come first: what was sent must find itself again.
+    view.local_new.sort_by_key(|new| new.row.is_none());
     view.both = mask(found, &view);
     note_keywords(engine, folder, found, &view)?;
     Ok(view)

@@ -105,6 +105,8 @@ pub struct View {
     pub touched: Vec<Touched>,
     /// Unknown files.
     pub local_new: Vec<LocalNew>,
+    /// How many of them, at the end, are known messages under another name.
+    pub renamed: usize,
     /// Unknown messages on the server.
     pub remote_new: Vec<RemoteNew>,
     /// The flags that both sides can hold.
@@ -128,6 +130,12 @@ pub struct View {
 }
 
 impl View {
+    /// The unknown files that may be paired with what the server has.
+    #[must_use]
+    pub fn unpaired_files(&self) -> &[LocalNew] {
+        self.local_new.get(..self.local_new.len() - self.renamed).unwrap_or_default()
+    }
+
     /// A view of a folder in which nothing was found.
     #[must_use]
     pub fn empty(folder: FolderId, name: FolderName) -> Self {
@@ -137,6 +145,7 @@ impl View {
             role: Role::Plain,
             touched: Vec::new(),
             local_new: Vec::new(),
+            renamed: 0,
             remote_new: Vec::new(),
             both: Mask::all(),
             read_only: false,

@@ -186,6 +186,12 @@ impl Agenda {
         }
     }
 
+    /// Whether there is news that no round has answered.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.due.is_some()
+    }
+
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_well(&self) -> bool {

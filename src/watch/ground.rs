@@ -36,8 +36,8 @@ impl Ground {
         !changes.is_empty()
     }
 
-    /// Watches all folders that are there now; to be called before the round that answers what has changed, so that no
-    /// change falls between. `true`: the watch is new.
+    /// Watches all folders that are there now, and forgets what has changed so far: to be called before the round that
+    /// answers it, so that no change falls between. `true`: the watch is new.
     ///
     /// # Errors
     /// When the system refuses: told once; from then on only polls look at the Maildir.

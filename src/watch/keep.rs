@@ -151,6 +151,7 @@ impl<'a> Keeper<'a> {
     }
 
     fn round(&mut self) -> Verdict {
+        let (prompted, first) = (self.agenda.has_news(), self.rounds == 0);
         self.agenda.began(moment(self.clock));
         self.look_at_ground();
         let connections = self.account.connections.saturating_sub(self.listening).max(1);
@@ -161,8 +162,16 @@ impl<'a> Keeper<'a> {
             // A connection may be dead without anybody having noticed; or one that rests after a failure can be had again.
             self.used().iter().for_each(Reins::check);
         }
-        // The first round may have made the root: what changed there before the watch was new is seen by another round.
-        if self.look_at_ground() {
+        if !prompted && !first && !changed.is_empty() {
+            // A poll found what nobody told. That may be right where not every folder has its listener; or a connection is
+            // dead, or a server tells nothing any more (RFC 5465 §5.8).
+            let hears_all = self.candidates.is_empty();
+            self.used().iter().for_each(if hears_all { Reins::reconnect } else { Reins::check });
+        }
+        // The first round may have made the root: what changed there before the watch was new is seen by another round. A
+        // watch that there is stays as it is: what it saw during the round is news, and the next round answers it.
+        let unseen = self.ground.as_ref().is_some_and(|ground| ground.fd().is_none());
+        if unseen && self.look_at_ground() {
             self.agenda.note(News::Changed, moment(self.clock));
         }
         self.agenda.ended(verdict, moment(self.clock));

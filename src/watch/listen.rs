@@ -207,10 +207,8 @@ impl Listener<'_> {
         let candidates = if notifies { Vec::new() } else { candidates(self.account, &listing) };
         self.board.tell(|told| (told.link, told.candidates) = (Some(News::Up), Some(candidates)));
         loop {
+            // NOTIFY is asked for once: Dovecot 2.3 tells nothing more after a second one.
             self.cycle(&mut session)?;
-            if notifies && !session.notify()? {
-                return Err(Error::Unsupported("NOTIFY any more").into());
-            }
         }
     }
 

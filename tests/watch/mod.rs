@@ -47,8 +47,10 @@ impl Watching {
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        if let Some(running) = &self.running {
+        if let Some(running) = self.running.take() {
             running.signal(Signal::KILL);
+            let outcome = running.finish(Duration::from_secs(120));
+            println!("what it said until it was killed:\n{}{}", outcome.stdout, outcome.stderr);
         }
     }
 }

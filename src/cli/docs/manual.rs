@@ -161,13 +161,17 @@ fn limitations(out: &mut Roff) {
 /// The sections of a command's page after its options.
 pub(super) fn command(name: &str) -> String {
     let mut out = Roff::default();
+    if name == "watch" {
+        watch(&mut out);
+    }
     out.section("EXIT STATUS");
     let relevant: &[&str] = match name {
         "completions" | "man" => &["0", "2"],
         "import" => &["0", "2", "74", "78"],
         "status" => &["0", "2", "74", "75", "78"],
         "setup" | "auth" => &["0", "2", "69", "74", "75", "77", "78", "130"],
-        "verify" | "sync" | "run" | "watch" => &["0", "1", "2", "65", "69", "74", "75", "77", "78", "130"],
+        "watch" => &["0", "1", "2", "75", "77", "78"],
+        "verify" | "sync" | "run" => &["0", "1", "2", "65", "69", "74", "75", "77", "78", "130"],
         _ => &["0", "1", "2", "69", "74", "75", "77", "78", "130"],
     };
     for (code, meaning) in EXITS.iter().filter(|(code, _)| relevant.contains(code)) {
@@ -179,6 +183,31 @@ pub(super) fn command(name: &str) -> String {
     }
     out.section("SEE ALSO").text("`mailferry`(1), `mailferry.toml`(5)");
     out.finish()
+}
+
+fn watch(out: &mut Roff) {
+    out.section("HOW IT WATCHES")
+        .text(
+            "A server with NOTIFY tells of all folders on one connection. Elsewhere IDLE listens to INBOX, and as far as \
+             `connections` allows to the most active other folders; one connection always stays for the work, so with \
+             `connections = 1` nothing listens. Every `poll_interval` everything is looked at, whatever was told. Changes \
+             in the Maildir are seen at once; a deletion there is believed, and a new message there sent, after two seconds. \
+             POP3 accounts are asked every `poll_interval`.",
+        )
+        .text(
+            "Each round is what `run` would do, and takes the Maildir for its time only: a cron line beside it does no harm. \
+             Rounds that changed something have a summary, and run the hooks; a failure that lasts is told once. After a \
+             failure the pause grows from two seconds to five minutes. A server or network that comes back, and a machine \
+             that wakes, are noticed. An account whose login is refused is given up; with none left, it ends.",
+        );
+    out.section("AS A SERVICE")
+        .text("~/.config/systemd/user/mailferry-watch.service:")
+        .code(&schedule::systemd_watch("/usr/bin/mailferry", None));
+    out.text("Then:").code(schedule::SYSTEMD_WATCH_ENABLE);
+    out.text(
+        "It tells systemd when it is ready, how it is (`systemctl --user status mailferry-watch`), and that it lives. A \
+         secret that a command must ask for is asked for at the start and kept in memory.",
+    );
 }
 
 fn command_examples(name: &str) -> &'static [(&'static str, &'static str)] {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::mail::Side;
 use crate::maildir::now_of;
-use crate::state::{FolderId, folder};
+use crate::state::{FolderId, folder, intent};
 
 use super::super::engine::Error;
 use super::super::look::{stamp_bytes, unsettled};
@@ -20,6 +20,7 @@ impl Run<'_, '_> {
         let mut stamps = Vec::new();
         let mut figures = Vec::new();
         let mut had = Vec::new();
+        let mut settled_folders = Vec::new();
         let mut now = None;
         for (id, target) in self.folders {
             let Some(found) = self.survey.found.get(id).filter(|f| !f.failed) else { continue };
@@ -35,6 +36,11 @@ impl Run<'_, '_> {
                 && look.figures != target.base.figures
             {
                 figures.push((*id, look.figures.clone()));
+            }
+            let is_held = held.contains(&(Side::Local, *id)) || held.contains(&(Side::Remote, *id));
+            if found.remote.as_ref().is_some_and(|look| look.trusted) && !open && !is_held {
+                // Whatever an earlier run had begun here has been found or done again.
+                settled_folders.push(*id);
             }
             let Some(stamp) = found.local.as_ref().filter(|l| l.scanned).and_then(|l| l.stamp) else {
                 if written.contains(id)
@@ -62,6 +68,9 @@ impl Run<'_, '_> {
         self.engine.state().commit(|db| {
             for (id, here, there) in &had {
                 folder::set_had(db, *id, *here, *there)?;
+            }
+            for id in &settled_folders {
+                intent::settle(db, *id)?;
             }
             for (id, value) in &figures {
                 folder::set_figures(db, *id, value)?;

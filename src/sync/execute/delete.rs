@@ -87,7 +87,12 @@ impl Run<'_, '_> {
                 wanted.iter().map(|r| r.id).filter(|id| doomed.iter().any(|d| d.row == *id && d.also_local)).collect();
             self.engine.state().commit(|db| {
                 for row in &wanted {
-                    if removal == Removal::Flag || !gone {
+                    if !gone && local.contains(&row.id) {
+                        // Marked on both sides, and both stay until it can be expunged.
+                        let mut left = (*row).clone();
+                        left.open = left.open.saturating_add(1);
+                        base::update(db, &left)?;
+                    } else if removal == Removal::Flag || !gone {
                         let mut left = leftover(row);
                         left.open = u32::from(removal != Removal::Flag);
                         base::update(db, &left)?;

@@ -237,7 +237,14 @@ impl Run<'_, '_> {
             let mut conn = self.engine.connection()?;
             let there = conn.open(target, self.validity(part.folder)).and_then(|()| Ok(conn.session.existing(&set)?));
             self.engine.give_back(conn);
-            let there = there?;
+            let there = match there {
+                Ok(there) => there,
+                // What this folder refuses stops no other: its cursor stays.
+                Err(error) => {
+                    self.contain(part.folder, Err(error))?;
+                    continue;
+                }
+            };
             for want in part.wants.values().filter(|w| there.contains(w.uid)) {
                 self.engine.fail_message(&target.name, &format!("UID {}", want.uid), &NotGiven);
                 self.count(|s| s.skipped += 1);

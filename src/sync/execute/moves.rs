@@ -1,6 +1,6 @@
 //! Moves: a rename here, MOVE (or COPY and an expunge of just that UID) there. No body crosses the wire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::imap::{Copied, FetchSet, Items};
 use crate::mail::{System, Uid, UidSet};
@@ -64,7 +64,7 @@ impl Run<'_, '_> {
                 });
             })?;
         }
-        for to in renames.iter().map(|r| r.to).collect::<std::collections::BTreeSet<_>>() {
+        for to in renames.iter().map(|r| r.to).collect::<BTreeSet<_>>() {
             self.save_keywords(to)?;
         }
         let mut touched = Touched::new();
@@ -117,7 +117,14 @@ impl Run<'_, '_> {
         let ids: Vec<RowId> = messages.iter().map(|(row, _)| *row).collect();
         let rows = self.engine.state().rows(&ids)?;
         let rows: Vec<Row> = self.still_there(conn, from, &rows)?.into_iter().cloned().collect();
-        unmoved.extend(ids.iter().filter(|id| !rows.iter().any(|r| r.id == **id)));
+        let there: BTreeSet<RowId> = rows.iter().map(|r| r.id).collect();
+        if there.len() < ids.len() {
+            // Gone since the listing: the next run decides anew, and must see again that the file has moved.
+            unmoved.extend(ids.into_iter().filter(|id| !there.contains(id)));
+            self.mark_failed(from);
+            self.mark_failed(to);
+        }
+        let files: BTreeMap<RowId, &LocalNow> = messages.iter().map(|(id, local)| (*id, local)).collect();
         let set: UidSet = rows.iter().filter_map(|r| r.uid).collect();
         let target = self.folder(to)?;
         let Some(mailbox) = target.mailbox.clone() else {
@@ -137,9 +144,7 @@ impl Run<'_, '_> {
         let mut done = 0;
         self.engine.state().commit(|db| {
             for mut row in rows {
-                let Some(local) = messages.iter().find(|(id, _)| *id == row.id).map(|(_, local)| local) else {
-                    continue;
-                };
+                let Some(local) = files.get(&row.id) else { continue };
                 if !expunged {
                     // The original could not be expunged: it stays marked, and is tried again.
                     base::insert(db, &leftover(&row))?;
@@ -206,6 +211,11 @@ impl Run<'_, '_> {
         Ok((copied, expunged))
     }
 
+    /// The UIDs of `set` that rows are bound to: what was sent just now is none of them.
+    pub(super) fn bound(&self, folder: FolderId, set: &UidSet) -> Result<UidSet, Error> {
+        Ok(self.engine.state().rows_by_uid(folder, set)?.into_iter().filter_map(|r| r.uid).collect())
+    }
+
     /// Where the server does not say it: the messages that came to the target since, by Message-ID, size and date.
     fn find_moved(
         &self,
@@ -220,6 +230,8 @@ impl Run<'_, '_> {
         let pending = conn.session.send_fetch(&set, Items::MESSAGE_ID | Items::SIZE | Items::DATE, None)?;
         let mut there = Vec::new();
         conn.session.finish_fetch(pending, &mut |m| there.push(m))?;
+        let bound = self.bound(to, &there.iter().map(|m| m.uid).collect())?;
+        there.retain(|m| !bound.contains(m.uid));
         let mut pairs = BTreeMap::new();
         for row in rows {
             let fits = |m: &crate::mail::snapshot::RemoteMessage| {

@@ -176,13 +176,13 @@ impl Run<'_, '_> {
         let set = since.map_or(FetchSet::All, FetchSet::From);
         let pending = conn.session.send_fetch(&set, Items::MESSAGE_ID | Items::SIZE, None)?;
         let mut there: BTreeMap<MessageId, Vec<(Uid, Option<u64>)>> = BTreeMap::new();
-        let mut last = BTreeMap::new();
         conn.session.finish_fetch(pending, &mut |m| {
             if let Some(Some(id)) = m.message_id {
                 there.entry(id).or_default().push((m.uid, m.size));
             }
-            last.insert(m.uid, m.size);
         })?;
+        let bound = self.bound(folder, &there.values().flatten().map(|(uid, _)| *uid).collect())?;
+        there.values_mut().for_each(|candidates| candidates.retain(|(uid, _)| !bound.contains(*uid)));
         let mut found = BTreeMap::new();
         for &i in which {
             let Some(content) = batch.get(i).map(|l| &l.content) else { continue };

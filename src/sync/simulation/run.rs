@@ -162,6 +162,7 @@ impl<'w> Run<'w> {
             for row in self.rows_of_interest(&found, &known, fresh, (scan || list).then_some(())) {
                 sort_in(&mut view, &nowhere(), &found, row, fresh);
             }
+            view.local_new.sort_by_key(|new| new.row.is_none());
             view.paired =
                 self.world.rows.values().filter(|r| r.folder == folder && r.uid.is_some() && r.file.is_some()).count()
                     as u64;
@@ -198,7 +199,7 @@ impl<'w> Run<'w> {
 
     fn pair(&self, view: &mut View, gone: &moves::Gone) -> adopt::Pairing {
         let locals: Vec<LocalCandidate> = view
-            .local_new
+            .unpaired_files()
             .iter()
             .map(|l| LocalCandidate {
                 digest: l.content.digest,
@@ -240,13 +241,28 @@ impl<'w> Run<'w> {
         }
     }
 
+    /// As `decide` does with the intents of moves.
+    fn half_moved(&self, views: &[View], paired: &Paired) -> BTreeSet<RowId> {
+        let arrived = |folder: FolderId| -> Vec<_> {
+            let view = views.iter().find(|v| v.folder == folder);
+            let pairs = paired.pairs.get(&folder).into_iter().flatten();
+            view.into_iter().flat_map(|v| pairs.clone().map(|(l, _)| v.local_new[*l].content.digest)).collect()
+        };
+        let half = self.world.intents.iter().filter(|(row, folder)| {
+            let digest = self.world.rows.get(row).and_then(|r| r.identity.digest);
+            digest.is_some_and(|digest| arrived(*folder).contains(&digest))
+        });
+        half.map(|(row, _)| *row).collect()
+    }
+
     /// Looks and decides.
     pub fn decide(&self, rules: &Rules) -> (Plan, BTreeMap<FolderId, Found>) {
         let (mut views, found) = self.views(rules);
         let mut paired = Paired::default();
         let gone = moves::gone(&views);
+        moves::set_renames_aside(&mut views);
         for view in &mut views {
-            if !view.local_new.is_empty() && !view.remote_new.is_empty() {
+            if !view.unpaired_files().is_empty() && !view.remote_new.is_empty() {
                 let pairing = self.pair(view, &gone);
                 let at = |index| At { folder: view.folder, index };
                 paired.undecided.extend(pairing.undecided.iter().map(|&i| (Side::Local, at(i))));
@@ -254,6 +270,7 @@ impl<'w> Run<'w> {
                 paired.pairs.insert(view.folder, pairing.pairs);
             }
         }
+        paired.moved = self.half_moved(&views, &paired);
         let mut found_moves =
             Moves { local: moves::local_moves(&views, &paired.taken(Side::Local)), remote: BTreeMap::new() };
         let taken = paired.taken(Side::Remote);
@@ -281,6 +298,9 @@ impl<'w> Run<'w> {
         if outcome.is_ok() {
             for (folder, (stamp, validity, next, modseq)) in before {
                 let cursor = self.world.cursors.get_mut(&folder).unwrap();
+                if found[&folder].remote.is_some() && !plan.held.iter().any(|(_, held)| *held == folder) {
+                    self.world.intents.retain(|(_, to)| *to != folder);
+                }
                 if found[&folder].remote.is_some() && !plan.held.contains(&(Side::Remote, folder)) {
                     (cursor.validity, cursor.next, cursor.modseq) = (Some(validity), Some(next), Some(modseq));
                 }
@@ -489,6 +509,7 @@ impl<'w> Run<'w> {
         let mut known = self.world.rows[&row].clone();
         let old = known.uid.unwrap().get();
         let (id, flags) = self.world.remote[&from].messages.get(&old).cloned().expect("the message to be moved");
+        self.world.intents.push((row, to));
         let new = self.world.add_remote(to, id, flags);
         if !self.world.server.moves {
             self.step()?;
@@ -501,6 +522,7 @@ impl<'w> Run<'w> {
         if known.uid.is_none() {
             known.mark = Mark::Sent;
         }
+        self.world.intents.retain(|(known, _)| *known != row);
         self.put(known);
         Ok(())
     }

@@ -73,6 +73,8 @@ pub struct World {
     pub remote: BTreeMap<FolderId, Mailbox>,
     pub rows: BTreeMap<RowId, Row>,
     pub cursors: BTreeMap<FolderId, Cursor>,
+    /// Messages that were about to be moved on the server, and where to.
+    pub intents: Vec<(RowId, FolderId)>,
     /// Counts names, inodes and rows.
     pub counter: u64,
     /// How the server behaves.
@@ -101,6 +103,7 @@ impl World {
             remote: FOLDERS.iter().map(|&f| (f, mailbox.clone())).collect(),
             rows: BTreeMap::new(),
             cursors: FOLDERS.iter().map(|&f| (f, Cursor::default())).collect(),
+            intents: Vec::new(),
             counter: 0,
             server,
         }
@@ -265,6 +268,7 @@ impl World {
             }
             Deed::Lose => {
                 self.rows.clear();
+                self.intents.clear();
                 self.cursors.values_mut().for_each(|c| *c = Cursor::default());
                 ledger.blurred = true;
             }

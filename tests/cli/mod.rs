@@ -1,0 +1,6 @@
+//! The commands as a person or a script meets them: exits, output, what is refused, what is shown.
+
+mod import;
+mod looks;
+mod runs;
+mod usage;
