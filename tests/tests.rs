@@ -13,3 +13,4 @@
 mod fetch;
 mod support;
 mod sync;
+mod watch;

@@ -18,12 +18,14 @@ pub mod parse;
 mod print;
 mod process;
 mod remote;
+mod restore;
 mod roots;
 mod rounds;
 mod run;
 pub mod setup;
 mod sign_in;
 mod status;
+mod verify;
 mod watch;
 mod wizard;
 mod work;
@@ -103,6 +105,8 @@ fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Run(args) => run::run(context, &args),
         Command::Sync(args) => run::sync(context, &args),
         Command::Fetch(args) => run::fetch(context, &args),
+        Command::Verify(args) => verify::verify(context, &args),
+        Command::Restore(args) => restore::restore(context, &args),
         Command::Completions(args) => print::completions(context, &args),
         Command::Man(args) => print::man(context, &args),
         Command::Check(args) => check::run(context, &args),
@@ -112,10 +116,6 @@ fn dispatch(context: &Context, command: Command) -> Exit {
         Command::Auth(args) => sign_in::run(context, &args),
         Command::Import(args) => import::run(context, &args),
         Command::Watch(args) => watch::run(context, &args),
-        Command::Verify(_) | Command::Restore(_) => {
-            context.ui.error(Kind::Usage, None, "this command is not built yet", None);
-            Exit::Failed(Kind::Usage)
-        }
     }
 }
 

@@ -73,7 +73,7 @@ fn run_group(worker: &Worker<'_>, tasks: &[Task], how: How) -> Vec<Exit> {
         if !how.dry_run
             && held.continuity == Continuity::Broken
             && !left_out
-            && all.iter().all(|(_, done)| dealt_with(done))
+            && all.iter().all(|(task, done)| task.work.updates() && dealt_with(done))
             && let Err(error) = held.settle()
         {
             context.fail(None, &*error);
@@ -81,7 +81,7 @@ fn run_group(worker: &Worker<'_>, tasks: &[Task], how: How) -> Vec<Exit> {
     }
     // The Maildir is free again: a hook may use it, or take its time.
     if !how.dry_run {
-        all.iter().for_each(|(task, done)| worker.hooks(task, done));
+        all.iter().filter(|(task, _)| task.work.updates()).for_each(|(task, done)| worker.hooks(task, done));
     }
     let mut exits: Vec<Exit> = all.iter().map(|(_, done)| done.exit).collect();
     if left_out {

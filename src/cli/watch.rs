@@ -139,7 +139,7 @@ struct Life {
     /// It is over.
     ended: bool,
     rounds: u64,
-    /// A round came to its end without a failure.
+    /// A round came to its end without a failure, since the last refusal.
     worked: bool,
     exit: Exit,
     status: String,
@@ -218,17 +218,22 @@ impl Watched<'_> {
         (done, Some(root))
     }
 
-    /// What a refused login or a wrong configuration means: a secret that was kept may be old, and what worked before may
-    /// work again.
-    fn reconsidered(&self, verdict: Verdict, done: &Done, kept: bool) -> Verdict {
-        if verdict != Verdict::GiveUp {
-            return verdict;
+    /// What a refused login or a wrong configuration means: where it worked before, the secret that was kept may be old, or
+    /// its source away for a moment. That is tried once more.
+    fn reconsidered(&self, verdict: Verdict) -> Verdict {
+        let mut life = lock(&self.life);
+        match verdict {
+            Verdict::Clean => life.worked = true,
+            Verdict::Partial | Verdict::Failed => {}
+            Verdict::GiveUp => {
+                let asks = matches!(self.task.account.login.secret, SecretSource::Ask);
+                self.purse.clear();
+                if std::mem::take(&mut life.worked) && !asks {
+                    return Verdict::Failed;
+                }
+            }
         }
-        let asks = matches!(self.task.account.login.secret, SecretSource::Ask);
-        self.purse.clear();
-        let refused = done.kinds.contains(&Kind::Auth);
-        let again = if refused { kept && !asks } else { lock(&self.life).worked };
-        if again { Verdict::Failed } else { Verdict::GiveUp }
+        verdict
     }
 
     /// Tells what a round did, unless it was as quiet as the one before.
@@ -240,7 +245,6 @@ impl Watched<'_> {
             life.rounds += 1;
             let same = life.exit == done.exit;
             life.exit = done.exit;
-            life.worked |= done.exit == Exit::Ok;
             (life.rounds == 1, same)
         };
         if self.context.stop.requested()
@@ -262,11 +266,10 @@ impl Hands for Watched<'_> {
         lock(&self.life).beat = None;
         let account = Account { connections, ..self.task.account.clone() };
         let task = Task { account, work: self.task.work.clone() };
-        let kept = self.purse.is_full();
         self.sink.begin();
         let (done, root) = self.attempt(&task);
         self.sink.end();
-        let verdict = self.reconsidered(verdict(&done.kinds), &done, kept);
+        let verdict = self.reconsidered(verdict(&done.kinds));
         let inside = |path: &PathBuf| root.as_ref().and_then(|root| path.strip_prefix(root).ok()).map(PathBuf::from);
         let changed = done.changed.iter().filter_map(inside).collect();
         self.report(&task, done);

@@ -12,7 +12,7 @@ use super::hooks::{self, News};
 use crate::account::{Account, Protocol, SecretSource};
 use crate::auth::{Credentials, source};
 use crate::severity::{Kind, Severity};
-use crate::state::Continuity;
+use crate::state::{Continuity, State};
 use crate::ui::event::{Body, Event, Sink, Summary};
 use crate::{fetch, sync};
 
@@ -23,6 +23,35 @@ pub enum Work {
     Sync(sync::Options),
     /// One way.
     Fetch(fetch::Options),
+    /// Upload what the server lacks.
+    Restore {
+        /// The options.
+        options: sync::Options,
+        /// To another account than that of the Maildir, whose state says nothing of it.
+        elsewhere: bool,
+    },
+    /// Compare; `true`: the contents too.
+    Verify(bool),
+}
+
+impl Work {
+    /// Its word in events.
+    fn job(&self) -> &'static str {
+        match self {
+            Self::Sync(_) => "sync",
+            Self::Fetch(_) => "fetch",
+            Self::Restore { .. } => "restore",
+            Self::Verify(_) => "verify",
+        }
+    }
+
+    /// Whether it brings the Maildir and its state up to date: then hooks follow, and a restored state is dealt with.
+    pub fn updates(&self) -> bool {
+        match self {
+            Self::Sync(_) | Self::Fetch(_) => true,
+            Self::Restore { .. } | Self::Verify(_) => false,
+        }
+    }
 }
 
 /// An account and what is done with it.
@@ -90,11 +119,6 @@ pub struct Worker<'a> {
 pub struct Purse(Mutex<Option<Credentials>>);
 
 impl Purse {
-    /// Whether it holds something.
-    pub fn is_full(&self) -> bool {
-        self.lock().is_some()
-    }
-
     /// Forgets it.
     pub fn clear(&self) {
         *self.lock() = None;
@@ -112,11 +136,7 @@ impl Worker<'_> {
             Protocol::Imap => "imap",
             Protocol::Pop3 => "pop3",
         };
-        let job = match task.work {
-            Work::Sync(_) => "sync",
-            Work::Fetch(_) => "fetch",
-        };
-        self.tell(task, Body::AccountStarted { protocol, job });
+        self.tell(task, Body::AccountStarted { protocol, job: task.work.job() });
     }
 
     /// Tells a warning.
@@ -223,6 +243,28 @@ impl Worker<'_> {
                 let options = &fetch::Options { hold_deletions, full, ..options.clone() };
                 let job = fetch::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
                 fetch::run(job, &layout, &file_system, &mut held.state).into()
+            }
+            Work::Verify(deep) if account.protocol == Protocol::Pop3 => {
+                let options = &fetch::Options { dry_run: true, ..fetch::Options::default() };
+                let job = fetch::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
+                fetch::verify::run(job, &layout, &file_system, &mut held.state, *deep).into()
+            }
+            Work::Verify(deep) => {
+                let options = &sync::Options { dry_run: true, ..sync::Options::default() };
+                let job = sync::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
+                let continuity = held.continuity;
+                let ground = sync::Ground { layout, file_system, state: &mut held.state, continuity };
+                sync::verify::run(job, ground, *deep).into()
+            }
+            Work::Restore { options, elsewhere } => {
+                let mut none = match elsewhere.then(State::in_memory).transpose() {
+                    Ok(none) => none,
+                    Err(error) => return self.failed(task, &error),
+                };
+                let continuity = if *elsewhere { Continuity::New } else { held.continuity };
+                let job = sync::Job { account, credentials, options, sink, stop, trace: trace.as_ref() };
+                let state = none.as_mut().unwrap_or(&mut held.state);
+                sync::restore(job, sync::Ground { layout, file_system, state, continuity }).into()
             }
         }
     }

@@ -29,6 +29,11 @@ impl Strays {
         Ok(Self { by_name })
     }
 
+    /// The file of this name, whatever it holds: its folder, and where it is.
+    pub fn get(&self, unique: &[u8]) -> Option<(&FolderDir, &Place)> {
+        self.by_name.get(unique).map(|(_, dir, place)| (dir, place))
+    }
+
     /// The folder that holds a file of this name with this content.
     pub fn take(&mut self, unique: &[u8], digest: Digest) -> Option<FolderName> {
         let (_, dir, place) = self.by_name.get(unique)?;

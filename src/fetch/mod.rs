@@ -16,6 +16,7 @@ mod pop3;
 mod receive;
 #[cfg(test)]
 mod tests;
+pub mod verify;
 
 pub use job::{Error, Job, Options, Report};
 

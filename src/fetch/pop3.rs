@@ -88,14 +88,16 @@ fn sessions(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<(), Error>
     Ok(())
 }
 
-/// One session, from the login to QUIT.
-fn session(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<Session, Error> {
-    let account = engine.account.as_ref().map(|account| account.id);
-    let remembered = match account {
+/// Logs in, with what is remembered of the server.
+///
+/// # Errors
+/// Those of the server and the state.
+pub(super) fn log_in(engine: &mut Engine<'_>) -> Result<(Transaction, String), Error> {
+    let remembered = match engine.account.as_ref().map(|account| account.id) {
         Some(id) if !engine.job.options.full => seen::capabilities(engine.state.connection(), id)?,
         Some(_) | None => String::new(),
     };
-    let mut server = pop3::open(&Login {
+    let server = pop3::open(&Login {
         account: engine.job.account,
         credentials: engine.job.credentials,
         stop: engine.job.stop,
@@ -104,6 +106,13 @@ fn session(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<Session, Er
         remembered: (!remembered.is_empty()).then(|| Remembered::from_text(&remembered)),
         once: false,
     })?;
+    Ok((server, remembered))
+}
+
+/// One session, from the login to QUIT.
+fn session(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<Session, Error> {
+    let account = engine.account.as_ref().map(|account| account.id);
+    let (mut server, remembered) = log_in(engine)?;
     let mail = list(&mut server, &engine.job.account.folder)?;
     let source = account.map(|account| Source { account, source: "" });
     let rows = match source {

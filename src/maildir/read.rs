@@ -66,13 +66,26 @@ impl Message {
 /// # Errors
 /// As [`open`], [`Error::Changed`] when it was written to meanwhile.
 pub fn content(folder: &FolderDir, place: &Place) -> Result<Content, Error> {
+    whole(folder, place, |file| content_of(file))
+}
+
+/// The length that a message has on the wire: see [`wire_size`].
+///
+/// # Errors
+/// As [`content`].
+pub fn wire_length(folder: &FolderDir, place: &Place) -> Result<u64, Error> {
+    whole(folder, place, |file| wire_size(file))
+}
+
+/// Reads a message to its end; what was read counts only if nobody wrote to it meanwhile.
+fn whole<T>(folder: &FolderDir, place: &Place, work: impl FnOnce(&File) -> io::Result<T>) -> Result<T, Error> {
     let message = open(folder, place)?;
     let failed = |e| Error::unreadable(folder.path_of(place), e);
-    let content = content_of(&message.file).map_err(failed)?;
+    let value = work(&message.file).map_err(failed)?;
     if !message.is_unchanged().map_err(failed)? {
         return Err(Error::Changed { path: folder.path_of(place) });
     }
-    Ok(content)
+    Ok(value)
 }
 
 /// The content of what `reader` still has to give.

@@ -212,11 +212,23 @@ impl State {
     /// # Errors
     /// Those of the database.
     pub fn all_rows(&mut self, folder: FolderId) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::new();
+        self.each_row(folder, |row| rows.push(row))?;
+        Ok(rows)
+    }
+
+    /// Calls `each` for every row of a folder in full, by rising UID (those without first).
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn each_row(&mut self, folder: FolderId, mut each: impl FnMut(Row)) -> Result<(), Error> {
         let mut query = self
             .connection()
             .prepare_cached(&format!("SELECT {COLUMNS} FROM message WHERE folder = ?1 ORDER BY uid"))?;
-        let rows = query.query_map([folder.0], read)?;
-        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+        for row in query.query_map([folder.0], read)? {
+            each(row?);
+        }
+        Ok(())
     }
 
     /// The rows with these UIDs.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use crate::imap::{Access, BodySink, FetchSet, Items, Session};
-use crate::mail::snapshot::RemoteMessage;
+use crate::imap::{Access, BodySink, FetchSet, Items, MailboxName, Session};
+use crate::mail::snapshot::{RemoteMessage, Selected};
 use crate::mail::{Content, ContentHasher, Digest, Side, Uid, UidSet};
 use crate::state::FolderId;
 
@@ -27,13 +27,28 @@ pub fn decide(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey, rules
     let mut paired = Paired::default();
     let gone = moves::gone(&survey.views);
     for view in &mut survey.views {
-        if !view.local_new.is_empty() && !view.remote_new.is_empty() {
-            let pairing = pair_folder(engine, folders, view, &gone)?;
-            record(engine, view, pairing, &mut paired)?;
-        }
+        pair(engine, folders, view, &gone, &mut paired)?;
     }
     let moves = find_moves(engine, folders, &mut survey.views, &paired)?;
     Ok(plan(&survey.views, &paired, &moves, rules))
+}
+
+/// Pairs the arrivals of one folder, if both sides have any.
+///
+/// # Errors
+/// What takes the account down.
+pub(super) fn pair(
+    engine: &Engine<'_>,
+    folders: &Folders,
+    view: &mut View,
+    gone: &moves::Gone,
+    paired: &mut Paired,
+) -> Result<(), Error> {
+    if view.local_new.is_empty() || view.remote_new.is_empty() {
+        return Ok(());
+    }
+    let pairing = pair_folder(engine, folders, view, gone)?;
+    record(engine, view, pairing, paired)
 }
 
 fn record(engine: &Engine<'_>, view: &mut View, pairing: Pairing, paired: &mut Paired) -> Result<(), Error> {
@@ -57,7 +72,16 @@ fn record(engine: &Engine<'_>, view: &mut View, pairing: Pairing, paired: &mut P
     Ok(())
 }
 
-fn pair_folder(engine: &Engine<'_>, folders: &Folders, view: &mut View, gone: &moves::Gone) -> Result<Pairing, Error> {
+/// Pairs unknown files with unknown messages of one folder by content, with the headers and bodies that this asks for.
+///
+/// # Errors
+/// What takes the account down.
+pub(super) fn pair_folder(
+    engine: &Engine<'_>,
+    folders: &Folders,
+    view: &mut View,
+    gone: &moves::Gone,
+) -> Result<Pairing, Error> {
     let locals: Vec<LocalCandidate> = view
         .local_new
         .iter()
@@ -144,20 +168,34 @@ fn recognise_own(engine: &Engine<'_>, view: &mut View) {
     }
 }
 
-/// Runs `work` with the view's folder open, under the UIDVALIDITY that the view was made under.
+/// Runs `work` with the view's folder open, to read.
 fn with_folder(
     engine: &Engine<'_>,
     folders: &Folders,
     view: &View,
     work: &mut dyn FnMut(&mut Session) -> Result<(), crate::imap::Error>,
 ) -> Result<(), Error> {
-    engine.check_stop()?;
     let Some(mailbox) = folders.get(&view.folder).and_then(|f| f.mailbox.as_ref()) else { return Ok(()) };
+    with_mailbox(engine, mailbox, Access::ReadOnly, &mut |session, _| work(session))
+}
+
+/// Runs `work` with a mailbox open; again, three times at most, where trying again may mend what failed.
+///
+/// # Errors
+/// Those of the server and of `work`; a stop.
+pub(super) fn with_mailbox(
+    engine: &Engine<'_>,
+    mailbox: &MailboxName,
+    access: Access,
+    work: &mut dyn FnMut(&mut Session, &Selected) -> Result<(), crate::imap::Error>,
+) -> Result<(), Error> {
     let mut tries = 0;
     loop {
+        engine.check_stop()?;
         let mut conn = engine.connection()?;
         conn.open = None;
-        let outcome = conn.session.select(mailbox, Access::ReadOnly, None).and_then(|_| work(&mut conn.session));
+        let selected = conn.session.select(mailbox, access, None);
+        let outcome = selected.and_then(|selected| work(&mut conn.session, &selected));
         engine.give_back(conn);
         match outcome {
             Err(error) if tries < 3 && crate::severity::Severity::retry(&error) == crate::severity::Retry::Now => {
@@ -210,9 +248,10 @@ fn fetch_headers(engine: &Engine<'_>, folders: &Folders, view: &mut View, set: &
 
 /// Reads bodies through without storing them.
 #[derive(Default)]
-struct Digests {
+pub(super) struct Digests {
     current: Option<ContentHasher>,
-    done: BTreeMap<Uid, Content>,
+    /// What was read.
+    pub(super) done: BTreeMap<Uid, Content>,
 }
 
 impl BodySink for Digests {
@@ -252,7 +291,16 @@ fn digest_bodies(engine: &Engine<'_>, folders: &Folders, view: &mut View, set: &
     Ok(())
 }
 
-fn find_moves(engine: &Engine<'_>, folders: &Folders, views: &mut [View], paired: &Paired) -> Result<Moves, Error> {
+/// Finds messages that stand in another place than the rows say.
+///
+/// # Errors
+/// What takes the account down.
+pub(super) fn find_moves(
+    engine: &Engine<'_>,
+    folders: &Folders,
+    views: &mut [View],
+    paired: &Paired,
+) -> Result<Moves, Error> {
     let mut found = Moves::default();
     if moves::any_missing(views, Side::Local) {
         found.local = moves::local_moves(views, &paired.taken(Side::Local));

@@ -71,7 +71,7 @@ fn arrival_items(asked: &Asked<'_>) -> Items {
 }
 
 /// Whether the listing's figures already say that the rows' UIDs mean nothing.
-fn figures_are_new(base: &Figures, now: &Figures) -> bool {
+pub(super) fn figures_are_new(base: &Figures, now: &Figures) -> bool {
     let lower = |a: Option<Uid>, b: Option<Uid>| matches!((a, b), (Some(a), Some(b)) if a < b);
     base.uid_validity.is_none()
         || (now.uid_validity.is_some() && now.uid_validity != base.uid_validity)

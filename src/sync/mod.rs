@@ -19,9 +19,12 @@ pub mod moves;
 pub mod op;
 mod places;
 pub mod plan;
+pub mod restore;
 #[cfg(test)]
 mod simulation;
 mod survey;
+
+pub mod verify;
 pub mod view;
 
 pub use engine::{Job, Options, Report};
@@ -56,6 +59,25 @@ pub struct Ground<'a> {
 
 /// Runs one account. Everything is told through the job's sink; the report says how it ended.
 pub fn run(job: Job<'_>, ground: Ground<'_>) -> Report {
+    run_as(Purpose::Sync, job, ground)
+}
+
+/// Uploads what the server lacks from the Maildir: see [`restore`]. With a state in memory the account may be another than
+/// that of the Maildir, whose own state then stays as it is.
+pub fn restore(job: Job<'_>, ground: Ground<'_>) -> Report {
+    run_as(Purpose::Restore, job, ground)
+}
+
+/// What a run is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Both sides become equal.
+    Sync,
+    /// The server gets what it lacks.
+    Restore,
+}
+
+fn run_as(purpose: Purpose, job: Job<'_>, ground: Ground<'_>) -> Report {
     let Ground { layout, file_system, state, continuity } = ground;
     let endpoint = &job.account.endpoint;
     let key = Key { kind: "imap", host: &endpoint.host, port: endpoint.port, user: &job.account.login.user };
@@ -70,7 +92,10 @@ pub fn run(job: Job<'_>, ground: Ground<'_>) -> Report {
     let due = last_full.is_some_and(|at| now() - at > FULL_EVERY);
     let broken = continuity == Continuity::Broken;
     let how = Thoroughness { full: job.options.full || due || broken || rekeyed, broken };
-    let outcome = walk(&mut engine, how);
+    let outcome = match purpose {
+        Purpose::Sync => walk(&mut engine, how),
+        Purpose::Restore => restore::walk(&mut engine, how),
+    };
     engine.log_out();
     if let Err(error) = &outcome {
         engine.fail(None, error);
@@ -84,7 +109,8 @@ pub fn run(job: Job<'_>, ground: Ground<'_>) -> Report {
         } else {
             "failed"
         };
-        let whole = report.kinds.is_empty() && (how.full || last_full.is_none()) && job.options.only.is_none();
+        let all = purpose == Purpose::Sync && job.options.only.is_none();
+        let whole = all && report.kinds.is_empty() && (how.full || last_full.is_none());
         let id = engine.account.id;
         if let Err(error) = engine.state().end_run(id, now(), result, whole) {
             engine.fail(None, &error);

@@ -19,33 +19,62 @@ use super::plan::Trash;
 /// So many messages tell whether another port is the same server.
 const SAMPLE: u32 = 8;
 
+/// Both sides' folders as they are listed now.
+pub(super) struct Listed {
+    /// The server's.
+    pub(super) listing: Listing,
+    /// The Maildir's.
+    pub(super) found: Discovery,
+    /// Those of the state.
+    pub(super) known: Vec<FolderRow>,
+}
+
+/// Lists both sides.
+///
+/// # Errors
+/// What takes the account down.
+pub(super) fn list(engine: &Engine<'_>, conn: &mut Conn) -> Result<Listed, Error> {
+    let subscribed = engine.job.account.subscribed_only;
+    let listing = conn.session.list(&ListAsk { status: true, subscribed, shared: true })?;
+    let found = engine.layout.discover()?;
+    let known = engine.state().folders(engine.account.id)?;
+    Ok(Listed { listing, found, known })
+}
+
 /// Lists both sides, decides over folders, and creates those that are new.
 ///
 /// # Errors
 /// What takes the account down; a folder that fails is told of and left out.
 pub fn prepare(engine: &mut Engine<'_>, full: bool) -> Result<(Folders, Trash), Error> {
     let mut conn = engine.connection()?;
-    let account = engine.job.account;
-    let listing = conn.session.list(&ListAsk { status: true, subscribed: account.subscribed_only, shared: true })?;
-    let found = engine.layout.discover()?;
-    let mut known = engine.state().folders(engine.account.id)?;
-    if engine.account.other_port && !same_server(engine, &mut conn, &listing, &known)? {
+    let mut listed = list(engine, &mut conn)?;
+    if engine.account.other_port && !same_server(engine, &mut conn, &listed.listing, &listed.known)? {
         engine.account.rekeyed = true;
     }
     if engine.account.rekeyed {
-        known.iter_mut().for_each(|row| row.cursor.figures = Figures::default());
+        listed.known.iter_mut().for_each(|row| row.cursor.figures = Figures::default());
     }
-    let plan = decide(engine, &listing, &found, &known, full && engine.job.options.full);
-    let trash = trash_of(engine, &listing, &plan)?;
-    note_foreign(engine, &found)?;
+    let plan = listed.decide(&rules(engine, full && engine.job.options.full));
+    let trash = trash_of(engine, &listed.listing, &plan)?;
+    note_foreign(engine, &listed.found)?;
     if !engine.job.options.dry_run {
-        sleep(engine, &known, &plan)?;
+        sleep(engine, &listed.known, &plan)?;
     }
+    let out = open(engine, &mut conn, &listed, &plan.steps)?;
+    engine.give_back(conn);
+    Ok((out, trash))
+}
+
+/// Brings folders to where their steps want them; one that fails is told of and left out.
+///
+/// # Errors
+/// What takes the account down.
+pub(super) fn open(engine: &Engine<'_>, conn: &mut Conn, listed: &Listed, steps: &[Step]) -> Result<Folders, Error> {
     let mut out = Folders::new();
-    let by_name: BTreeMap<&FolderName, &FolderRow> = known.iter().map(|row| (&row.name, row)).collect();
-    for (at, step) in plan.steps.iter().enumerate() {
+    let by_name: BTreeMap<&FolderName, &FolderRow> = listed.known.iter().map(|row| (&row.name, row)).collect();
+    for (at, step) in steps.iter().enumerate() {
         let row = by_name.get(&step.name).copied();
-        match folder(engine, &mut conn, &listing, step, row, at) {
+        match folder(engine, conn, &listed.listing, step, row, at) {
             Ok(Some(folder)) => {
                 out.insert(folder.id, folder);
             }
@@ -54,8 +83,7 @@ pub fn prepare(engine: &mut Engine<'_>, full: bool) -> Result<(Folders, Trash), 
             Err(error) => engine.fail(Some(&step.name), &error),
         }
     }
-    engine.give_back(conn);
-    Ok((out, trash))
+    Ok(out)
 }
 
 /// Behind another port of the same host may be the same server or, with tunnels, quite another one: some known messages of the
@@ -99,12 +127,10 @@ fn same_server(engine: &Engine<'_>, conn: &mut Conn, listing: &Listing, known: &
     Ok(same)
 }
 
-fn decide(engine: &Engine<'_>, listing: &Listing, found: &Discovery, known: &[FolderRow], full: bool) -> FolderPlan {
+/// The profile's rules over folders.
+pub(super) fn rules<'a>(engine: &Engine<'a>, full: bool) -> FolderRules<'a> {
     let account = engine.job.account;
-    let remote: Vec<RemoteFolder> = listing.folders.iter().map(remote_folder).collect();
-    let local: Vec<LocalFolder> =
-        found.folders.iter().map(|f| LocalFolder { name: f.name.clone(), complete: f.complete }).collect();
-    let rules = FolderRules {
+    FolderRules {
         patterns: &account.folders,
         only: engine.job.options.only.as_ref(),
         subscribed_only: account.subscribed_only,
@@ -116,8 +142,17 @@ fn decide(engine: &Engine<'_>, listing: &Listing, found: &Discovery, known: &[Fo
         on_remote_delete: account.sync.on_remote_delete,
         trash: account.sync.trash.as_ref(),
         full,
-    };
-    folders::plan(&remote, &local, known, &rules)
+    }
+}
+
+impl Listed {
+    /// What becomes of all folders under these rules.
+    pub(super) fn decide(&self, rules: &FolderRules<'_>) -> FolderPlan {
+        let remote: Vec<RemoteFolder> = self.listing.folders.iter().map(remote_folder).collect();
+        let local: Vec<LocalFolder> =
+            self.found.folders.iter().map(|f| LocalFolder { name: f.name.clone(), complete: f.complete }).collect();
+        folders::plan(&remote, &local, &self.known, rules)
+    }
 }
 
 /// A listed folder as the rules over folders see it.

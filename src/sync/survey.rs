@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::mail::snapshot::RemoteMessage;
+use crate::mail::snapshot::{RemoteMessage, Selected};
 use crate::mail::{Content, Side, System, UidSet};
-use crate::maildir::{Keywords, Place, now_of};
+use crate::maildir::{FolderDir, Keywords, Place, now_of, read};
 use crate::severity::{Kind, Scope, Severity as _};
 use crate::state::{FolderId, Mark, Row, RowId};
 
@@ -115,6 +115,12 @@ fn look_there(
     unsettled: &BTreeSet<FolderId>,
 ) -> Result<(), Error> {
     let mut wanted = Vec::new();
+    for folder in folders.values().filter(|f| f.action == Action::CreateRemote && f.mailbox.is_none()) {
+        if let Some(found) = survey.found.get_mut(&folder.id) {
+            // In a dry run it is not created: it would be new and empty.
+            found.remote = Some(RemoteLook { fresh: true, trusted: true, ..RemoteLook::default() });
+        }
+    }
     for folder in folders.values().filter(|f| f.is_on(Side::Remote) && f.mailbox.is_some()) {
         let Some(found) = survey.found.get_mut(&folder.id).filter(|f| !f.failed) else { continue };
         if is_unchanged(folder) && !found.full && !unsettled.contains(&folder.id) {
@@ -403,7 +409,7 @@ fn view(
     }
     let rows = rows_of_interest(engine, folder, found, fresh)?;
     for row in rows {
-        sort_in(&mut view, found, row, fresh);
+        sort_in(&mut view, &folder.dir, found, row, fresh);
     }
     view.both = mask(found, &view);
     note_keywords(engine, folder, found, &view)?;
@@ -442,12 +448,12 @@ fn rows_of_interest(engine: &Engine<'_>, folder: &Folder, found: &Found, fresh: 
 }
 
 /// Puts a row where it belongs in the view: among what both sides had, or among the arrivals of the side that it stands on.
-pub(super) fn sort_in(view: &mut View, found: &Found, row: Row, fresh: bool) {
+pub(super) fn sort_in(view: &mut View, dir: &FolderDir, found: &Found, row: Row, fresh: bool) {
     let local = local_now(found, &row);
     if fresh {
         // Its UID means nothing any more. A row without its file has nothing left to be known by.
         if let Some(now) = local {
-            push_local(view, row, now);
+            push_local(view, dir, row, now);
         } else if row.file.is_some() || row.uid.is_some() {
             view.touched.push(Touched { row, local: None, remote: None });
         }
@@ -459,10 +465,10 @@ pub(super) fn sort_in(view: &mut View, found: &Found, row: Row, fresh: bool) {
         if gone || row.uid.is_none() { None } else { Some(changed.clone().unwrap_or_else(|| row.flags.clone())) };
     match (row.mark, local, remote) {
         // Without a UID it never was on the server under this UIDVALIDITY: that is no deletion.
-        (Mark::Paired, Some(now), None) if row.uid.is_none() => push_local(view, row, now),
+        (Mark::Paired, Some(now), None) if row.uid.is_none() => push_local(view, dir, row, now),
         (Mark::Paired, local, remote) => view.touched.push(Touched { row, local, remote }),
         (_, None, None) => view.touched.push(Touched { row, local: None, remote: None }),
-        (_, Some(now), None) => push_local(view, row, now),
+        (_, Some(now), None) => push_local(view, dir, row, now),
         (_, _, Some(flags)) => {
             let told = changed.is_some() || row.mark != Mark::Flagged;
             let Some(uid) = row.uid else { return };
@@ -499,25 +505,36 @@ fn local_now(found: &Found, row: &Row) -> Option<LocalNow> {
     Some(now)
 }
 
-fn push_local(view: &mut View, row: Row, now: LocalNow) {
+/// Rows that another program left may not know their content: then the file says it.
+fn push_local(view: &mut View, dir: &FolderDir, row: Row, now: LocalNow) {
     let id = &row.identity;
-    if let (Some(digest), Some(header), Some(size)) = (id.digest, id.header, id.size) {
-        let content = Content { digest, header, message_id: id.message_id, size, message_id_text: None };
+    let content = match (id.digest, id.header, id.size) {
+        (Some(digest), Some(header), Some(size)) => {
+            Some(Content { digest, header, message_id: id.message_id, size, message_id_text: None })
+        }
+        _ => Place::from_bytes(&now.place).and_then(|place| read::content(dir, &place).ok()),
+    };
+    if let Some(content) = content {
         let LocalNow { place, inode, flags } = now;
         view.local_new.push(LocalNew { place, inode, flags, content, date: id.date, row: Some(row) });
     }
 }
 
-/// The flags that both sides can hold now.
-fn mask(found: &Found, view: &View) -> Mask {
-    let there = match found.remote.as_ref().and_then(|r| r.selected.permanent.as_ref()) {
+/// The flags that the server can hold. In a folder that lets nothing be changed others set them: all.
+pub(super) fn can_hold(selected: &Selected) -> Mask {
+    match selected.permanent.as_ref().filter(|_| !selected.read_only) {
         Some(permanent) if !permanent.any_keyword => {
             Mask { system: permanent.flags.system, keywords: Some(permanent.flags.keywords.clone()) }
         }
         // `$Forwarded` is a keyword for the server, whatever letter it has here.
         Some(permanent) => Mask { system: permanent.flags.system.union(System::FORWARDED), keywords: None },
         None => Mask::all(),
-    };
+    }
+}
+
+/// The flags that both sides can hold now.
+fn mask(found: &Found, view: &View) -> Mask {
+    let there = found.remote.as_ref().map_or_else(Mask::all, |r| can_hold(&r.selected));
     let Some(local) = &found.local else { return there };
     let mut wanted: BTreeSet<_> = BTreeSet::new();
     for touched in &view.touched {

@@ -35,8 +35,32 @@ pub enum Body {
         #[serde(skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
     },
+    /// One difference that `verify` found.
+    Difference(Difference),
     /// An account has ended.
     Summary(Summary),
+}
+
+/// A message or folder that differs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// `only_local`, `only_remote`, `missing_file`, `flags`, `size`, `content`, `folder_only_local` or `folder_only_remote`.
+    pub kind: &'static str,
+    /// The message's UID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// The message's UIDL (POP3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uidl: Option<String>,
+    /// The message's file, relative to its folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The message's Message-ID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// What each side has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// What happened in a folder.
@@ -93,6 +117,19 @@ pub enum RunResult {
     Failed,
 }
 
+/// The figures of `verify`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// Messages that both sides have and that were compared.
+    pub compared: u64,
+    /// Differences found.
+    pub differences: u64,
+    /// Messages that stand on one side only by agreement: kept here, left there, too large.
+    pub one_sided: u64,
+    /// Messages whose file has another time than the server's date: no difference.
+    pub dates: u64,
+}
+
 /// The figures of a run over one account.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
@@ -124,6 +161,9 @@ pub struct Summary {
     pub round_trips: u64,
     /// Wall-clock milliseconds.
     pub elapsed_ms: u64,
+    /// What `verify` compared; no fields in other summaries.
+    #[serde(flatten)]
+    pub verified: Option<Verified>,
     /// How it ended.
     pub result: RunResult,
     /// The account's exit status.

@@ -339,6 +339,9 @@ impl Sink for Ui {
         if self.options.json {
             return self.json_line(&json::event(&event, jiff::Timestamp::now()));
         }
+        if let Body::Difference(found) = &event.body {
+            return self.out(&text::difference(&event, found));
+        }
         let mut counts = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
         let mut planned = None;
         if let Body::Planned(action) = &event.body {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::event::{Body, Event, FolderDone, Planned, RunResult, Summary};
+use super::event::{Body, Difference, Event, FolderDone, Planned, RunResult, Summary, Verified};
 use super::style::{Paint, count, paint, size, span, wrap};
 use crate::mail::text::clean_to;
 
@@ -73,6 +73,7 @@ pub fn summary(account: &str, summary: &Summary, planned: Option<u64>, look: Loo
         RunResult::Failed => Some((Paint::Error, "failed")),
     };
     let done = match planned {
+        _ if summary.verified.is_some() => summary.verified.iter().flat_map(verified).collect(),
         Some(actions) => vec![format!("dry run, {} planned, nothing changed", count(actions, "action"))],
         None => figures(summary),
     };
@@ -99,6 +100,18 @@ pub fn summary(account: &str, summary: &Summary, planned: Option<u64>, look: Loo
     let text = format!("{text} ({})", how.join(", "));
     // Escape sequences would count as columns.
     if look.colored { text + "\n" } else { wrap(&text, look.columns, 2) + "\n" }
+}
+
+/// What `verify` counted, in words.
+fn verified(v: &Verified) -> Vec<String> {
+    let mut words = vec![format!("{} compared", count(v.compared, "message")), count(v.differences, "difference")];
+    if v.one_sided > 0 {
+        words.push(format!("{} on one side only, by agreement", v.one_sided));
+    }
+    if v.dates > 0 {
+        words.push(format!("{} with another date", v.dates));
+    }
+    words
 }
 
 /// What a summary counts, in words; nothing where all is zero.
@@ -138,16 +151,25 @@ pub fn folder(event: &Event, done: &FolderDone) -> Option<String> {
     (!figures.is_empty()).then(|| format!("{}{}\n", place(event), figures.join(", ")))
 }
 
-/// One action of a dry run, as a line of data: never broken, fields in a fixed order.
+/// One action of a dry run, as a line of data.
 #[must_use]
 pub fn planned(event: &Event, action: &Planned) -> String {
-    let mut words = vec![format!("{} ({})", action.action.replace('_', " "), action.side)];
-    if let Some(uid) = action.uid {
-        words.push(format!("uid {uid}"));
-    }
-    let named =
-        [("uidl", &action.uidl), ("file", &action.file), ("message-id", &action.message_id), ("", &action.detail)];
-    for (name, value) in named {
+    let what = format!("{} ({})", action.action.replace('_', " "), action.side);
+    data(event, what, action.uid, [&action.uidl, &action.file, &action.message_id, &action.detail])
+}
+
+/// One difference, as a line of data.
+#[must_use]
+pub fn difference(event: &Event, found: &Difference) -> String {
+    let what = found.kind.replace('_', " ");
+    data(event, what, found.uid, [&found.uidl, &found.file, &found.message_id, &found.detail])
+}
+
+/// A line of data about a message: never broken, fields (UIDL, file, Message-ID, more) in a fixed order.
+fn data(event: &Event, what: String, uid: Option<u32>, fields: [&Option<String>; 4]) -> String {
+    let mut words = vec![what];
+    words.extend(uid.map(|uid| format!("uid {uid}")));
+    for (name, value) in ["uidl", "file", "message-id", ""].into_iter().zip(fields) {
         if let Some(value) = value {
             words.push(format!("{name} {}", clean_to(value, LONGEST)).trim_start().to_owned());
         }
@@ -179,9 +201,9 @@ pub fn event(event: &Event, told: Told, planned: Option<u64>, look: Look) -> Opt
         Body::AccountStarted { protocol, job } if told >= Told::Folders => {
             Some(format!("{}{job} ({})\n", place(event), protocol.to_uppercase()))
         }
-        Body::Warning { .. } | Body::Summary(_) | Body::Folder(_) | Body::AccountStarted { .. } | Body::Planned(_) => {
-            None
-        }
+        Body::Warning { .. } | Body::Summary(_) | Body::Folder(_) | Body::AccountStarted { .. } => None,
+        // Data, which goes to stdout.
+        Body::Planned(_) | Body::Difference(_) => None,
     }
 }
 

@@ -157,8 +157,8 @@ impl<'a> Keeper<'a> {
         let Outcome { verdict, changed } = self.hands.round(connections);
         self.rounds += 1;
         self.remember(&changed);
-        if verdict == Verdict::Failed {
-            // A connection may be dead without anybody having noticed.
+        if verdict == Verdict::Failed || (verdict == Verdict::Clean && !self.agenda.is_well()) {
+            // A connection may be dead without anybody having noticed; or one that rests after a failure can be had again.
             self.used().iter().for_each(Reins::check);
         }
         // The first round may have made the root: what changed there before the watch was new is seen by another round.

@@ -146,7 +146,8 @@ impl Listener<'_> {
                     }
                     self.tell_failure(&trouble);
                     failures += 1;
-                    self.rest(pause(failures));
+                    // Whether to go on with a login that is refused, a round decides.
+                    self.rest(pause(if trouble.refused { u32::MAX } else { failures }));
                 }
             }
         }
@@ -224,8 +225,11 @@ impl Listener<'_> {
     }
 
     fn open(&self, stop: &Stop) -> Result<Session, Trouble> {
-        let credentials =
-            self.hands.credentials().map_err(|error| Trouble { text: error.to_string(), reachable: true })?;
+        let credentials = self.hands.credentials().map_err(|error| Trouble {
+            text: error.to_string(),
+            reachable: true,
+            refused: true,
+        })?;
         let login = Login {
             account: self.account,
             credentials: &credentials,
@@ -243,11 +247,13 @@ struct Trouble {
     text: String,
     /// The server answers; otherwise rounds had better wait, too.
     reachable: bool,
+    /// The login is refused.
+    refused: bool,
 }
 
 impl From<&std::io::Error> for Trouble {
     fn from(error: &std::io::Error) -> Self {
-        Self { text: error.to_string(), reachable: true }
+        Self { text: error.to_string(), reachable: true, refused: false }
     }
 }
 
@@ -256,6 +262,6 @@ impl From<Error> for Trouble {
         let lost = matches!(error, Error::Transport(_)) && error.kind() == Kind::TryLater;
         // A server that goes down says BYE.
         let leaves = matches!(error, Error::Bye { .. } | Error::Skipped(_));
-        Self { text: error.to_string(), reachable: !(lost || leaves) }
+        Self { text: error.to_string(), reachable: !(lost || leaves), refused: error.kind() == Kind::Auth }
     }
 }

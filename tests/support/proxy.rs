@@ -106,7 +106,25 @@ pub struct Proxy {
 impl Proxy {
     /// Starts a proxy to `target` on a free loopback port.
     pub fn start(target: SocketAddr, manner: Manner) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Self::start_with(TcpListener::bind("127.0.0.1:0").expect("a port"), target, manner)
+    }
+
+    /// Starts one where another was, as when a server comes back.
+    ///
+    /// # Panics
+    /// If the address stays taken.
+    pub fn start_again(address: SocketAddr, target: SocketAddr) -> Self {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            match TcpListener::bind(address) {
+                Ok(listener) => return Self::start_with(listener, target, Manner::default()),
+                Err(error) => assert!(Instant::now() < deadline, "{address}: {error}"),
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn start_with(listener: TcpListener, target: SocketAddr, manner: Manner) -> Self {
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(Mutex::new(State { manner, ..State::default() }));
         let stop = Arc::new(AtomicBool::new(false));

@@ -1,5 +1,6 @@
 //! What `sync` does, seen from outside.
 
+mod backup;
 mod basics;
 mod faults;
 mod hazards;

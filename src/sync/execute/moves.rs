@@ -99,7 +99,7 @@ impl Run<'_, '_> {
         row.file = Some(moved.place.to_bytes());
         row.inode = Some(moved.inode);
         if let Some(new) = &rename.remote {
-            row.uid = Some(new.message.uid);
+            (row.uid, row.mark) = (Some(new.message.uid), Mark::Paired);
             row.identity.size_wire = new.message.size.or(row.identity.size_wire);
             row.identity.date = new.message.date.or(row.identity.date);
             row.identity.email_id = new.message.email_id.clone().or(row.identity.email_id);

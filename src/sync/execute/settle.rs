@@ -108,6 +108,9 @@ impl Run<'_, '_> {
                             row.identity.size_wire = new.message.size.or(row.identity.size_wire);
                             row.identity.date = new.message.date.or(row.identity.date);
                         }
+                        if row.uid.is_some() && row.file.is_some() {
+                            row.mark = Mark::Paired;
+                        }
                         base::update(db, row)?;
                     }
                     Op::Settle { row, mark, gone } => {

@@ -160,7 +160,7 @@ impl<'w> Run<'w> {
                 view.role = Role::Trash;
             }
             for row in self.rows_of_interest(&found, &known, fresh, (scan || list).then_some(())) {
-                sort_in(&mut view, &found, row, fresh);
+                sort_in(&mut view, &nowhere(), &found, row, fresh);
             }
             view.paired =
                 self.world.rows.values().filter(|r| r.folder == folder && r.uid.is_some() && r.file.is_some()).count()
@@ -387,6 +387,9 @@ impl<'w> Run<'w> {
                         row.identity.size_wire = new.message.size.or(row.identity.size_wire);
                         row.identity.date = new.message.date.or(row.identity.date);
                     }
+                    if row.uid.is_some() && row.file.is_some() {
+                        row.mark = Mark::Paired;
+                    }
                     self.put(row);
                 }
                 Op::Settle { row, mark, gone } => {
@@ -473,7 +476,7 @@ impl<'w> Run<'w> {
         known.file = Some(place(&target, &file.flags));
         known.folder = to;
         if let Some(new) = remote {
-            known.uid = Some(new.message.uid);
+            (known.uid, known.mark) = (Some(new.message.uid), Mark::Paired);
         }
         self.world.directory(to).files.insert(target, file);
         self.written.extend([from, to]);
@@ -584,4 +587,14 @@ impl<'w> Run<'w> {
         self.world.rows.remove(&row);
         Ok(())
     }
+}
+
+/// A directory that nothing is read from: the model's rows know their content.
+fn nowhere() -> crate::maildir::FolderDir {
+    let store = crate::account::Store {
+        root: "/nonexistent".into(),
+        layout: crate::account::LayoutKind::Nested,
+        line_endings: crate::mail::lines::LineEndings::Lf,
+    };
+    crate::maildir::Layout::new(&store).dir(&crate::mail::FolderName::inbox()).expect("INBOX has a path")
 }

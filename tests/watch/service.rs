@@ -1,0 +1,115 @@
+//! As a service: quiet and cheap while nothing happens, told of by systemd's protocol, ended by signals and refusals.
+
+use super::{Watching, idling, in_step, until_idling, within};
+use crate::support::corpus::Corpus;
+use crate::support::ferry::{ACCOUNT, AccountKeys};
+use crate::support::message::flags;
+use crate::support::rig::Rig;
+use rustix::process::Signal;
+use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// Processor time of a process so far, user and system.
+fn cpu(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("stat");
+    let fields: Vec<u64> = stat
+        .rsplit_once(')')
+        .map(|(_, rest)| rest.split_whitespace().map(|f| f.parse().unwrap_or(0)).collect())
+        .unwrap_or_default();
+    Duration::from_millis((fields[11] + fields[12]) * 10)
+}
+
+#[test]
+fn ten_idle_seconds_cost_next_to_nothing() {
+    let rig = Rig::usual("calm");
+    rig.fill(&mut Corpus::new(4), &["INBOX", "Work", "Lists"], 60);
+    let watching = Watching::start(&rig);
+    until_idling(&rig, 1);
+    within(LONG, "the first round", || in_step(&rig));
+    // The round that our own deliveries asked for comes to its end, too.
+    let logins = || rig.proxy.records().len();
+    let mut last = (logins(), Instant::now());
+    within(LONG, "peace", || {
+        if logins() != last.0 {
+            last = (logins(), Instant::now());
+        }
+        last.1.elapsed() > Duration::from_secs(3)
+    });
+    let (before, connections) = (cpu(watching.pid()), logins());
+    std::thread::sleep(Duration::from_secs(10));
+    let used = cpu(watching.pid()) - before;
+    println!("ten idle seconds: {used:?} of processor time; {connections} connections in all");
+    assert!(used < Duration::from_millis(200), "{used:?}");
+    assert_eq!((logins(), idling(&rig)), (connections, 1));
+    assert!(connections <= 4, "{connections}");
+    let outcome = watching.end();
+    assert_eq!(outcome.events_of("summary").len(), 1, "{}", outcome.stdout);
+    assert_eq!(outcome.events_of("account_started")[0]["job"], "watch");
+    assert_eq!(outcome.stderr, "");
+}
+
+#[test]
+fn systemd_is_told() {
+    let mut rig = Rig::usual("unit");
+    let path = rig.ferry.home().join("notify");
+    let socket = UnixDatagram::bind(&path).expect("socket");
+    socket.set_read_timeout(Some(LONG)).expect("timeout");
+    rig.ferry.env("NOTIFY_SOCKET", path.to_str().expect("a path"));
+    rig.ferry.env("WATCHDOG_USEC", "1000000");
+    let watching = Watching::start(&rig);
+    let mut heard = String::new();
+    let mut buffer = [0; 1000];
+    let mut listen = |until: &dyn Fn(&str) -> bool| {
+        while !until(&heard) {
+            let n = socket.recv(&mut buffer).expect("a message");
+            heard += &String::from_utf8_lossy(&buffer[..n]);
+            heard.push('\n');
+        }
+    };
+    listen(&|heard| heard.contains("READY=1\n") && heard.contains("STATUS=watching work"));
+    listen(&|heard| heard.contains("STATUS=work: in step") && heard.matches("WATCHDOG=1").count() > 3);
+    watching.end_by(Signal::INT).assert_code(0);
+    listen(&|heard| heard.contains("STOPPING=1"));
+}
+
+#[test]
+fn a_refused_login_gives_the_account_up() {
+    let mut rig = Rig::usual("refused");
+    rig.ferry.set("password", "\"wrong\"");
+    let outcome = rig.ferry.json(&["watch"]);
+    outcome.assert_code(77);
+    assert_eq!(outcome.events_of("summary").len(), 1);
+    assert_eq!(outcome.events_of("summary")[0]["exit"], 77);
+    assert_eq!(outcome.events_of("error")[0]["kind"], "auth");
+}
+
+#[test]
+fn the_other_account_goes_on() {
+    let rig = Rig::usual("two");
+    let other = rig.server.user("other");
+    let keys = AccountKeys::plain("imap", rig.proxy.port(), &other).text("password", "wrong");
+    let rig =
+        Rig { ferry: crate::support::ferry::Ferry::imap(rig.proxy.port(), &rig.user).account("bad", keys), ..rig };
+    let mut watching = Watching::start(&rig);
+    until_idling(&rig, 1);
+    rig.mailbox().append("INBOX", b"Subject: x\n\nx\n", &flags(""), 1_700_000_000);
+    within(LONG, "mail", || rig.local().messages("INBOX").len() == 1);
+    assert!(watching.is_running());
+    let outcome = watching.end();
+    assert!(outcome.events_of("error").iter().all(|e| e["account"] == "bad"), "{}", outcome.stdout);
+    assert!(outcome.events_of("summary").iter().any(|e| e["account"] == ACCOUNT));
+}
+
+#[test]
+fn pop3_is_polled() {
+    let mut rig = Rig::pop3("poll");
+    rig.ferry.set("poll_interval", "\"1s\"");
+    let watching = Watching::start(&rig);
+    for n in 1..3 {
+        rig.mailbox().append("INBOX", format!("Subject: {n}\n\nx\n").as_bytes(), &flags(""), 1_700_000_000);
+        within(LONG, "mail", || rig.local().messages("INBOX").len() == n);
+    }
+    watching.end();
+}
