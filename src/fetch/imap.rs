@@ -1,32 +1,26 @@
 //! The walk over an IMAP account: folder by folder the same plan, memory and order as over a POP3 maildrop, with UIDs for ids.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::io;
 use std::sync::Arc;
 
 use crate::account::Keep;
 use crate::checkpoint;
-use crate::imap::{
-    self, Access, BodySink, FetchSet, Items, ListAsk, ListedFolder, Login, Session, SpecialUse, StoreChange,
-};
-use crate::mail::snapshot::{Figures, RemoteMessage, Selected};
+use crate::imap::{Access, FetchSet, Items, ListAsk, ListedFolder, Login, Session, SpecialUse, StoreChange};
+use crate::mail::snapshot::{Figures, Selected};
 use crate::mail::{ContentHasher, Digest, Flags, FolderName, Keyword, System, Uid, UidSet};
-use crate::maildir::{FolderDir, Keywords};
+use crate::maildir::Keywords;
 use crate::severity::{Retry, Scope, Severity};
 use crate::state::seen::{self, Row, RowId, Source, Status};
 use crate::state::{FolderRow, folder as folders};
 use crate::transport;
 
+use super::bodies::{Bodies, requests, transfer};
 use super::books::{Lessons, Mail, account_for, due, keep_books, refuse, tell_plan, tell_skipped};
 use super::desk::{Desk, Done};
 use super::job::{Engine, Error};
 use super::look;
 use super::plan::{self, Action, Candidates, Entry, Headers, Plan, Rules};
 use super::receive::{Expected, Receiver};
-
-/// A request for bodies has so many messages, or so many bytes as listed; two requests are under way.
-const REQUEST_MESSAGES: usize = 500;
-const REQUEST_BYTES: u64 = 32 << 20;
 
 /// Fetches every folder, over as many connections as it takes.
 ///
@@ -347,81 +341,5 @@ impl<'a> Walk<'_, 'a> {
             self.engine.fail(Some(&self.folder.name), &Error::NotDeleted { count, why });
         }
         Ok(())
-    }
-}
-
-/// Cuts what is wanted into requests.
-fn requests<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<UidSet> {
-    let mut out: Vec<UidSet> = Vec::new();
-    let (mut count, mut bytes) = (REQUEST_MESSAGES, 0_u64);
-    for entry in entries {
-        let Some(uid) = Uid::new(entry.number) else { continue };
-        if count >= REQUEST_MESSAGES || bytes >= REQUEST_BYTES {
-            out.push(UidSet::new());
-            (count, bytes) = (0, 0);
-        }
-        if let Some(set) = out.last_mut() {
-            set.insert(uid);
-        }
-        count += 1;
-        bytes = bytes.saturating_add(entry.size.unwrap_or_default());
-    }
-    out
-}
-
-/// Requests bodies, two requests under way.
-fn transfer(server: &mut Session, requests: &[UidSet], bodies: &mut Bodies<'_, '_>) -> Result<(), imap::Error> {
-    let mut under_way = None;
-    for set in requests {
-        let next = server.send_bodies(set)?;
-        if let Some(pending) = under_way.replace(next) {
-            server.finish_bodies(pending, bodies)?;
-        }
-    }
-    under_way.map_or(Ok(()), |pending| server.finish_bodies(pending, bodies))
-}
-
-/// Gives bodies to the receiver, with their flags as letters.
-struct Bodies<'r, 'e> {
-    receiver: Receiver<'r, 'e>,
-    keywords: Keywords,
-    dir: FolderDir,
-    left_out: BTreeSet<Keyword>,
-    got: UidSet,
-}
-
-impl BodySink for Bodies<'_, '_> {
-    fn begin(&mut self, _size: u64) -> io::Result<()> {
-        self.receiver.start()
-    }
-
-    fn data(&mut self, chunk: &[u8]) -> io::Result<()> {
-        self.receiver.write(chunk)
-    }
-
-    fn end(&mut self, message: &RemoteMessage) -> io::Result<()> {
-        let flags = message.flags.clone().unwrap_or_default();
-        for keyword in &flags.keywords {
-            if self.keywords.assign(keyword).is_none() {
-                self.left_out.insert(keyword.clone());
-            }
-        }
-        if self.keywords.is_dirty() {
-            // Before any file carries the letter.
-            let saved = self.keywords.save(&self.dir).map_err(Error::from);
-            self.receiver.note(saved)?;
-        }
-        let (letters, _) = self.keywords.letters_of(&flags);
-        self.got.insert(message.uid);
-        self.receiver.finish(message.uid.get(), &letters, message.date)
-    }
-
-    fn missing(&mut self, message: &RemoteMessage) {
-        self.got.insert(message.uid);
-        self.receiver.refused.push((message.uid.get(), "the server gave no content".into()));
-    }
-
-    fn forget(&mut self) {
-        self.receiver.forget();
     }
 }

@@ -4,6 +4,7 @@
 //! due -> QUIT; only its `+OK` makes a deletion real. If anything that was retrieved is not safely stored, the connection is
 //! dropped without QUIT.
 
+mod bodies;
 mod books;
 mod desk;
 mod imap;
