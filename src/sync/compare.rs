@@ -39,6 +39,12 @@ pub fn unique(place: &[u8]) -> &[u8] {
     name.get(..end).unwrap_or(name)
 }
 
+/// Whether a name is one that we derive for downloads: what has it was not renamed by another program.
+#[must_use]
+pub fn is_ours(place: &[u8]) -> bool {
+    memchr::memmem::find(unique(place), b".mailferry").is_some()
+}
+
 impl Known {
     /// Adds a row; they must come by rising UID, those without first.
     pub fn push(&mut self, brief: Brief, file: Option<&[u8]>) {

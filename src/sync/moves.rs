@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::mail::{Digest, MessageId, Side, Timestamp, Uid};
 use crate::state::{FolderId, RowId};
 
-use super::view::{RemoteNew, Touched, View};
+use super::view::{LocalNew, RemoteNew, Touched, View};
 
 /// Where an arrival stands: folder and index in that view's `local_new` or `remote_new`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +52,11 @@ pub fn any_missing(views: &[View], side: Side) -> bool {
     views.iter().any(|view| missing(view, side).next().is_some())
 }
 
+/// Whether a file may be a known one under another name: one with a name of ours is a download whose row a crash took.
+fn is_renamed(new: &LocalNew) -> bool {
+    new.row.is_none() && !super::compare::is_ours(&new.place)
+}
+
 /// Puts files that got another name in their folder, while their message is still on the server, at the end of their view's
 /// `local_new` and counts them in `renamed`: they are known before anything is paired, so that an equal message that came
 /// meanwhile is not taken for theirs (HAZARDS 3).
@@ -68,7 +73,7 @@ pub fn set_renames_aside(views: &mut [View]) {
         }
         let mut taken: BTreeSet<usize> = BTreeSet::new();
         for same_file in [true, false] {
-            for (index, new) in view.local_new.iter().enumerate().filter(|(_, new)| new.row.is_none()) {
+            for (index, new) in view.local_new.iter().enumerate().filter(|(_, new)| is_renamed(new)) {
                 let Some(candidates) = gone.get_mut(&new.content.digest).filter(|_| !taken.contains(&index)) else {
                     continue;
                 };

@@ -275,13 +275,10 @@ impl<'a> Planner<'a> {
                     self.plan.ops.push(Op::MoveRemote { row: row.id, from, to, local: now.clone() });
                 }
                 Flow::Both | Flow::ToLocal | Flow::ToRemote => {
-                    let side = if moved_there { Side::Remote } else { Side::Local };
-                    self.hold(side, view.folder);
-                    self.hold(side, target);
-                    if row.file.as_ref() != Some(&now.place) {
-                        // The row still names another file: the next run must see again that it is gone.
-                        self.hold(Side::Local, view.folder);
-                        self.hold(Side::Local, here);
+                    // Neither the move nor what else has changed is carried across: both sides must be seen again.
+                    for folder in [view.folder, target, here] {
+                        self.hold(Side::Local, folder);
+                        self.hold(Side::Remote, folder);
                     }
                     if blocked {
                         self.plan.refused.insert(view.folder);

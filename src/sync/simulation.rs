@@ -378,7 +378,8 @@ proptest! {
             let (ops, _) = Run::new(&mut world, ENDLESS).run(&rules);
             let (mut local, mut remote) = (world.picture(Side::Local), world.picture(Side::Remote));
             if world.rows.values().all(|r| r.mark != Mark::Sent) {
-                (local.remove(&world::TRASH), remote.remove(&world::TRASH));
+                local.remove(&world::TRASH);
+                remote.remove(&world::TRASH);
                 prop_assert_eq!(&local, &remote, "{}\nafter {:#?}", show(&world), ops);
             }
             run_and_check(&mut world, &books, &rules)?;

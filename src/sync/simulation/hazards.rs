@@ -17,7 +17,9 @@ const PLAIN: Server = Server { uidplus: true, moves: true, email_ids: false };
 /// A world in which both sides hold these contents in INBOX.
 fn both_have(contents: &[u8], server: Server) -> World {
     let mut world = World::new(server);
-    contents.iter().for_each(|&c| drop(world.add_remote(INBOX, c, Flags::none())));
+    for &content in contents {
+        world.add_remote(INBOX, content, Flags::none());
+    }
     run(&mut world, &rules());
     world
 }
@@ -166,7 +168,9 @@ fn hazard_16_the_rest_of_a_move_that_died_is_not_trashed() {
 #[test]
 fn hazard_20_what_a_limit_left_is_taken_up_by_later_runs() {
     let mut world = World::new(PLAIN);
-    (0..4).for_each(|c| drop(world.add_remote(INBOX, c, Flags::none())));
+    for content in 0..4 {
+        world.add_remote(INBOX, content, Flags::none());
+    }
     let one = Rules { limit: Some(1), ..rules() };
     run(&mut world, &one);
     run(&mut world, &one);

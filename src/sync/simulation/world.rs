@@ -235,7 +235,9 @@ impl World {
                 ledger.by_content.entry(*content).or_default().added[side_index(*side)] += 1;
                 match side {
                     Side::Local => self.add_local(*folder, *content, flags.clone()),
-                    Side::Remote => drop(self.add_remote(*folder, *content, flags.clone())),
+                    Side::Remote => {
+                        self.add_remote(*folder, *content, flags.clone());
+                    }
                 }
             }
             Deed::Delete(Side::Local, at) => {
