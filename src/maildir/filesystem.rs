@@ -21,6 +21,15 @@ pub struct FileSystem {
     pub shortcuts_allowed: bool,
 }
 
+impl FileSystem {
+    /// How long two changes may share one time stamp, in nanoseconds, with a wide margin. The file systems known by name stamp with
+    /// the kernel's tick, at most 10 ms; others, and servers behind a network, may count in seconds (FAT: two).
+    #[must_use]
+    pub fn grain_ns(&self) -> i64 {
+        if self.syncfs && !self.network { 100_000_000 } else { 2_000_000_000 }
+    }
+}
+
 /// Kinds of file systems, by what `statfs` calls them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {

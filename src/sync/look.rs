@@ -11,8 +11,8 @@ use super::compare::{self, Known, LocalDelta, Seen, flags_key};
 use super::engine::{Engine, Error, Folder};
 use super::view::{LocalNew, LocalNow};
 
-/// A time within which a directory or file may still be changing, in nanoseconds.
-const GRAIN: i64 = 2_000_000_000;
+/// A file younger than this, in nanoseconds, may still be written to (HAZARDS 23).
+const YOUNG: i64 = 2_000_000_000;
 
 /// What the Maildir shows of one folder.
 #[derive(Debug, Default)]
@@ -143,8 +143,8 @@ fn look_again(folder: &Folder, known: &Known) -> Result<LocalLook, Error> {
     Ok(look)
 }
 
-/// The second look (HAZARDS 12, 13): `missing` is believed only if the folder was still for two seconds when it began and
-/// nothing was renamed in it since the first.
+/// The second look (HAZARDS 12, 13): `missing` is believed only if the folder had been still for longer than its file system's clock
+/// is coarse when it began, and nothing was renamed in it since the first: then any rename while it was read would have shown.
 ///
 /// # Errors
 /// Those of the scan.
@@ -160,7 +160,7 @@ pub fn confirm(
     let mut again = look_again(folder, known)?;
     again.restored = restored;
     again.foreign = foreign;
-    let still = again.stamp.is_some_and(|s| now_ns - s.entries_ns() > GRAIN);
+    let still = again.stamp.is_some_and(|s| now_ns - s.entries_ns() > engine.file_system.grain_ns());
     if still && !again.unsettled {
         again.missing.retain(|row| first.contains(row));
     } else {
@@ -177,9 +177,9 @@ pub fn confirm(
 
 /// How long to wait until all of `stamps` are old enough to prove something, in nanoseconds; at most five seconds.
 #[must_use]
-pub fn wait_for(stamps: impl Iterator<Item = Stamp>, now_ns: i64) -> i64 {
+pub fn wait_for(stamps: impl Iterator<Item = Stamp>, now_ns: i64, grain_ns: i64) -> i64 {
     let latest = stamps.map(|s| s.entries_ns()).filter(|&t| t <= now_ns).max().unwrap_or(i64::MIN);
-    (latest.saturating_add(GRAIN + 50_000_000)).saturating_sub(now_ns).clamp(0, 5_000_000_000)
+    latest.saturating_add(grain_ns + 20_000_000).saturating_sub(now_ns).clamp(0, 5_000_000_000)
 }
 
 /// Reads unknown files through. Those that are empty, still changing or unreadable are left out; `failed` tells of the latter.
@@ -206,7 +206,7 @@ pub fn read_unknown(
             }
         };
         // A message that may still be written to is none yet (HAZARDS 23).
-        if (0..GRAIN).contains(&(now_ns - message.mtime_ns)) {
+        if (0..YOUNG).contains(&(now_ns - message.mtime_ns)) {
             look.unsettled = true;
             look.unknown.push((place, inode));
             continue;
@@ -234,8 +234,8 @@ pub fn wait_for_files(folder: &FolderDir, look: &LocalLook, now_ns: i64) -> i64 
     for (place, _) in &look.unknown {
         if let Ok(message) = read::open(folder, place) {
             let age = now_ns - message.mtime_ns;
-            if (0..GRAIN).contains(&age) {
-                wait = wait.max(GRAIN - age + 20_000_000);
+            if (0..YOUNG).contains(&age) {
+                wait = wait.max(YOUNG - age + 20_000_000);
             }
         }
     }

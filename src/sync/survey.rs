@@ -205,7 +205,7 @@ fn confirm(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey) -> Resul
     let state_dir = engine.layout.state_dir();
     let clock = || if engine.job.options.dry_run { Ok(wall_clock()) } else { now_of(&state_dir) };
     let stamps = survey.found.values().filter(|f| missing(f)).filter_map(|f| f.local.as_ref()?.stamp);
-    pause(engine, look::wait_for(stamps, clock()?))?;
+    pause(engine, look::wait_for(stamps, clock()?, engine.file_system.grain_ns()))?;
     let now = clock()?;
     for (id, found) in &mut survey.found {
         let Some(folder) = folders.get(id) else { continue };

@@ -10,9 +10,6 @@ use super::super::engine::Error;
 use super::super::look::{stamp_bytes, unsettled};
 use super::{Run, lock};
 
-/// Directory times younger than this, in nanoseconds, prove nothing.
-const GRAIN: i64 = 2_000_000_000;
-
 impl Run<'_, '_> {
     pub(super) fn record_cursors(&self, held: &BTreeSet<(Side, FolderId)>) -> Result<(), Error> {
         let failed: BTreeSet<FolderId> = lock(&self.failed).clone();
@@ -54,7 +51,8 @@ impl Run<'_, '_> {
                 Some(now) => now,
                 None => *now.insert(now_of(&self.engine.layout.state_dir())?),
             };
-            let settled = found.local.as_ref().is_some_and(|l| !l.unsettled) && now - stamp.latest_ns() > GRAIN;
+            let settled = found.local.as_ref().is_some_and(|l| !l.unsettled)
+                && now - stamp.latest_ns() > self.engine.file_system.grain_ns();
             let unfinished = open || written.contains(id) || held.contains(&(Side::Local, *id));
             let kept = if settled && !unfinished { stamp } else { unsettled(&stamp) };
             let bytes = stamp_bytes(&kept);
