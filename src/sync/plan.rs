@@ -275,6 +275,11 @@ impl<'a> Planner<'a> {
                     self.plan.ops.push(Op::MoveRemote { row: row.id, from, to, local: now.clone() });
                 }
                 Flow::Both | Flow::ToLocal | Flow::ToRemote => {
+                    if moved_there && remote.folder == view.folder {
+                        // It never left: it was found again under a new UIDVALIDITY, and the move waits for the next run.
+                        let (folder, remote) = (view.folder, remote.arrival.cloned());
+                        self.plan.ops.push(Op::Rebind { row: row.id, folder, local: None, remote });
+                    }
                     // Neither the move nor what else has changed is carried across: both sides must be seen again.
                     for folder in [view.folder, target, here] {
                         self.hold(Side::Local, folder);

@@ -177,14 +177,18 @@ impl Books {
         let tally = self.ledger.by_content.get(&content).copied().unwrap_or_default();
         let [a, b] = tally.added;
         // A new copy where the other side has moved the message to is taken for the moved one.
-        let new = a.max(b).saturating_sub(tally.moved);
-        (self.before[usize::from(content)] + new).saturating_sub(tally.deleted.iter().sum())
+        let moved: usize = tally.moved.iter().sum();
+        let new = a.max(b).saturating_sub(moved);
+        // Of twins one moved here and the other moved there are taken for one that was moved on both sides.
+        let merged = tally.moved[0].min(tally.moved[1]);
+        (self.before[usize::from(content)] + new).saturating_sub(tally.deleted.iter().sum::<usize>() + merged)
     }
 
     /// At most so many may be there in the end.
     fn at_most(&self, content: u8) -> usize {
         let tally = self.ledger.by_content.get(&content).copied().unwrap_or_default();
-        let most = self.before[usize::from(content)] + tally.added.iter().sum::<usize>() + tally.moved;
+        let most =
+            self.before[usize::from(content)] + tally.added.iter().sum::<usize>() + tally.moved.iter().sum::<usize>();
         if self.ledger.blurred { most } else { most - tally.deleted[0].max(tally.deleted[1]).min(most) }
     }
 }

@@ -213,7 +213,7 @@ impl std::fmt::Debug for Deed {
 pub struct Tally {
     pub added: [usize; 2],
     pub deleted: [usize; 2],
-    pub moved: usize,
+    pub moved: [usize; 2],
 }
 
 /// What deeds did since both sides were last equal.
@@ -319,7 +319,7 @@ impl World {
         if copy {
             tally.added[side_index(side)] += 1;
         } else {
-            tally.moved += 1;
+            tally.moved[side_index(side)] += 1;
         }
     }
 }
