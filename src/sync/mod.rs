@@ -91,7 +91,7 @@ fn run_as(purpose: Purpose, job: Job<'_>, ground: Ground<'_>) -> Report {
     let mut engine = Engine::new(job, layout, file_system, account, state, secret);
     let due = last_full.is_some_and(|at| now() - at > FULL_EVERY);
     let broken = continuity == Continuity::Broken;
-    let how = Thoroughness { full: job.options.full || due || broken || rekeyed, broken };
+    let how = Thoroughness { full: job.options.full || due || broken || rekeyed, broken, refill: false };
     let outcome = match purpose {
         Purpose::Sync => walk(&mut engine, how),
         Purpose::Restore => restore::walk(&mut engine, how),

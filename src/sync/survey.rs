@@ -47,6 +47,8 @@ pub struct Thoroughness {
     pub full: bool,
     /// The state is a copy or was restored: absence is not believed.
     pub broken: bool,
+    /// Folders that the server has made anew are filled again (`restore`).
+    pub refill: bool,
 }
 
 /// Looks at all folders.
@@ -294,7 +296,7 @@ fn assemble(
             }
             Action::Remove(side) => removal(engine, folder, found, side, files)?,
             Action::Sync | Action::Recreate | Action::CreateLocal | Action::CreateRemote => {
-                if is_emptied(found) && !engine.job.options.allow_mass_delete {
+                if is_emptied(found) && !how.refill && !engine.job.options.allow_mass_delete {
                     let detail = format!(
                         "{} was made anew on the server and is empty there: its messages here are left untouched",
                         folder.name

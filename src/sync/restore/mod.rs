@@ -26,7 +26,7 @@ use super::{decide, execute, places};
 pub(super) fn walk(engine: &mut Engine<'_>, how: Thoroughness) -> Result<(), Error> {
     let folders = prepare(engine)?;
     engine.report().summary.folders = folders.len() as u64;
-    let mut survey = survey::survey(engine, &folders, Thoroughness { full: true, ..how })?;
+    let mut survey = survey::survey(engine, &folders, Thoroughness { full: true, refill: true, ..how })?;
     let mut paired = Paired::default();
     let gone = moves::gone(&survey.views);
     for view in &mut survey.views {
