@@ -288,6 +288,10 @@ fn run_as(world: &mut World, rules: &Rules) -> Result<Vec<Op>, TestCaseError> {
             }
         }
     }
+    if rules.direction == Direction::Push {
+        // A move that meets a new UID of its message is carried across with the next run.
+        let _ = Run::new(world, ENDLESS).run(rules);
+    }
     let settled = world.clone();
     if rules.limit.is_none() {
         let (again, _) = Run::new(world, ENDLESS).run(rules);
