@@ -15,7 +15,7 @@ use super::compare::{Known, RemoteDelta};
 use super::engine::{Error, Folder};
 
 /// How many folders' commands are under way at once: some kilobytes of commands, far from filling a socket.
-const WINDOW: usize = 48;
+pub const WINDOW: usize = 48;
 
 /// A folder to be listed.
 pub struct Asked<'a> {

@@ -192,7 +192,7 @@ fn confirm_there(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey) ->
     let mut conn = engine.connection()?;
     let one = (looks.len() == 1).then_some(conn.open).flatten();
     conn.open = None;
-    let outcome = listing::confirm(&mut conn.session, &mut looks);
+    let outcome = looks.chunks_mut(listing::WINDOW).try_for_each(|some| listing::confirm(&mut conn.session, some));
     conn.open = one.filter(|(id, _)| looks.first().is_some_and(|(folder, ..)| folder.id == *id));
     engine.give_back(conn);
     outcome

@@ -1,9 +1,9 @@
 //! Deletions, last: each on the server against an identity that was checked on the same connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::imap::StoreChange;
-use crate::mail::{Flags, Side, System, UidSet};
+use crate::mail::{Flags, Side, System, Uid, UidSet};
 use crate::maildir::{Place, Touched};
 use crate::state::{FolderId, Mark, Row, RowId, base};
 
@@ -72,19 +72,21 @@ impl Run<'_, '_> {
     }
 
     fn delete_there(&self, conn: &mut Conn, folder: FolderId, doomed: &[Doomed]) -> Result<(), Error> {
-        let ids: Vec<RowId> = doomed.iter().map(|d| d.row).collect();
-        let rows = self.engine.state().rows(&ids)?;
-        let there: Vec<RowId> = self.still_there(conn, folder, &rows)?.iter().map(|r| r.id).collect();
+        let plan: BTreeMap<RowId, Doomed> = doomed.iter().map(|d| (d.row, *d)).collect();
+        let ids: Vec<RowId> = plan.keys().copied().collect();
+        let rows = self.without_shared(folder, self.engine.state().rows(&ids)?)?;
+        let there: BTreeSet<RowId> = self.still_there(conn, folder, &rows)?.iter().map(|r| r.id).collect();
         for removal in [Removal::Flag, Removal::Trash, Removal::Expunge] {
             let wanted: Vec<&Row> =
-                rows.iter().filter(|r| doomed.iter().any(|d| d.row == r.id && d.removal == removal)).collect();
+                rows.iter().filter(|r| plan.get(&r.id).is_some_and(|d| d.removal == removal)).collect();
             if wanted.is_empty() {
                 continue;
             }
             let set: UidSet = wanted.iter().filter(|r| there.contains(&r.id)).filter_map(|r| r.uid).collect();
             let gone = if set.is_empty() { true } else { self.remove_from_server(conn, folder, &set, removal)? };
-            let local: Vec<RowId> =
-                wanted.iter().map(|r| r.id).filter(|id| doomed.iter().any(|d| d.row == *id && d.also_local)).collect();
+            let local: BTreeSet<RowId> =
+                wanted.iter().map(|r| r.id).filter(|id| plan.get(id).is_some_and(|d| d.also_local)).collect();
+            let kept = self.kept_here();
             self.engine.state().commit(|db| {
                 for row in &wanted {
                     if !gone && local.contains(&row.id) {
@@ -97,28 +99,38 @@ impl Run<'_, '_> {
                         left.open = u32::from(removal != Removal::Flag);
                         base::update(db, &left)?;
                     } else if !local.contains(&row.id) {
-                        self.after_removal(db, row)?;
+                        after_removal(db, row, kept.contains(&row.id))?;
                     }
                 }
                 Ok(())
             })?;
             self.count(|s| s.deleted_remote += set.len());
             if gone && !local.is_empty() {
-                self.delete_here(folder, &local)?;
+                self.delete_here(folder, &local.into_iter().collect::<Vec<_>>())?;
             }
         }
         Ok(())
     }
 
-    /// A row whose message is gone from the server: forgotten, unless its file stays here (an archive that expunges).
-    fn after_removal(&self, db: &crate::state::Db, row: &Row) -> Result<(), crate::state::Error> {
-        let stays = self.survey.views.iter().flat_map(|v| &v.touched).any(|t| t.row.id == row.id && t.local.is_some());
-        if !stays {
-            return base::delete(db, row.id);
+    /// The rows without those whose message another file here still stands for: they are forgotten, and the message goes only with
+    /// its last file (HAZARDS 15).
+    fn without_shared(&self, folder: FolderId, rows: Vec<Row>) -> Result<Vec<Row>, Error> {
+        let uids: UidSet = rows.iter().filter_map(|r| r.uid).collect();
+        let ids: BTreeSet<RowId> = rows.iter().map(|r| r.id).collect();
+        let others = self.engine.state().rows_by_uid(folder, &uids)?;
+        let shared: BTreeSet<Option<Uid>> =
+            others.iter().filter(|r| !ids.contains(&r.id) && r.file.is_some()).map(|r| r.uid).collect();
+        let (forgotten, rows): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|r| shared.contains(&r.uid));
+        if !forgotten.is_empty() {
+            self.engine.state().commit(|db| forgotten.iter().try_for_each(|row| base::delete(db, row.id)))?;
         }
-        let mut row = row.clone();
-        (row.uid, row.mark) = (None, Mark::Kept);
-        base::update(db, &row)
+        Ok(rows)
+    }
+
+    /// The rows whose files are here.
+    fn kept_here(&self) -> BTreeSet<RowId> {
+        let touched = self.survey.views.iter().flat_map(|v| &v.touched);
+        touched.filter(|t| t.local.is_some()).map(|t| t.row.id).collect()
     }
 
     /// Whether the messages are gone now; otherwise they are marked `\Deleted` and tried again another time.
@@ -175,4 +187,14 @@ impl Run<'_, '_> {
         }
         Ok(false)
     }
+}
+
+/// A row whose message is gone from the server: forgotten, unless its file stays here (an archive that expunges).
+fn after_removal(db: &crate::state::Db, row: &Row, stays: bool) -> Result<(), crate::state::Error> {
+    if !stays {
+        return base::delete(db, row.id);
+    }
+    let mut row = row.clone();
+    (row.uid, row.mark) = (None, Mark::Kept);
+    base::update(db, &row)
 }
