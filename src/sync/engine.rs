@@ -290,6 +290,17 @@ impl<'a> Engine<'a> {
         Ok(Conn { session, open: None })
     }
 
+    /// Whether the server is on this machine.
+    ///
+    /// # Errors
+    /// When there is no connection and none can be had.
+    pub fn is_loopback(&self) -> Result<bool, Error> {
+        let mut conn = self.connection()?;
+        let loopback = conn.session.is_loopback();
+        self.give_back(conn);
+        Ok(loopback)
+    }
+
     /// Gives a connection back; a dead one is dropped.
     pub fn give_back(&self, conn: Conn) {
         if conn.session.is_alive() {

@@ -17,20 +17,19 @@ pub enum Removal {
     Flag,
 }
 
-/// One step.
+/// One step: small, because there may be 200,000.
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant)]
 pub enum Op {
     /// The same message was unknown on both sides: remember the pair.
     Pair {
         /// The folder.
         folder: FolderId,
         /// The file.
-        local: LocalNew,
+        local: Box<LocalNew>,
         /// The message on the server.
-        remote: RemoteNew,
+        remote: Box<RemoteNew>,
         /// Its flags.
-        flags: Merged,
+        flags: Box<Merged>,
     },
     /// A row's file or UID is another one now, on sides that agree already.
     Rebind {
@@ -41,7 +40,7 @@ pub enum Op {
         /// Its file now.
         local: Option<LocalNow>,
         /// Its message on the server now, where that is a new one.
-        remote: Option<RemoteNew>,
+        remote: Option<Box<RemoteNew>>,
     },
     /// Move the file, as the message was moved on the server.
     MoveLocal {
@@ -54,7 +53,7 @@ pub enum Op {
         /// Where it goes.
         to: FolderId,
         /// The message on the server in `to`; `None`: it never left (a move here that is undone).
-        remote: Option<RemoteNew>,
+        remote: Option<Box<RemoteNew>>,
     },
     /// Move the message on the server, as the file was moved.
     MoveRemote {
@@ -72,7 +71,7 @@ pub enum Op {
         /// The folder.
         folder: FolderId,
         /// The message.
-        remote: RemoteNew,
+        remote: Box<RemoteNew>,
     },
     /// Fetch a known message again, whose file is missing.
     Refetch {
@@ -90,7 +89,7 @@ pub enum Op {
         /// The folder.
         folder: FolderId,
         /// The file.
-        local: LocalNew,
+        local: Box<LocalNew>,
     },
     /// Change flags.
     Flags {
@@ -139,9 +138,9 @@ pub enum Op {
         /// The folder.
         folder: FolderId,
         /// The file, or
-        local: Option<LocalNew>,
+        local: Option<Box<LocalNew>>,
         /// the message on the server.
-        remote: Option<RemoteNew>,
+        remote: Option<Box<RemoteNew>>,
         /// Why.
         mark: Mark,
     },

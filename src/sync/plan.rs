@@ -176,7 +176,12 @@ impl<'a> Planner<'a> {
         let base = known.unwrap_or_else(|| ours.intersection(&theirs));
         let flags = merge_flags(&base, &ours, &theirs, &view.both, self.rules.flow(view));
         self.note_held(view, flags.held_local, flags.held_remote);
-        self.plan.ops.push(Op::Pair { folder: view.folder, local: local.clone(), remote: remote.clone(), flags });
+        self.plan.ops.push(Op::Pair {
+            folder: view.folder,
+            local: Box::new(local.clone()),
+            remote: Box::new(remote.clone()),
+            flags: Box::new(flags),
+        });
     }
 
     fn note_held(&mut self, view: &View, local: bool, remote: bool) {
@@ -264,7 +269,7 @@ impl<'a> Planner<'a> {
                     from: here,
                     local: now.clone(),
                     to: remote.folder,
-                    remote: remote.arrival.cloned(),
+                    remote: remote.arrival.cloned().map(Box::new),
                 }),
                 Flow::Mirror => {
                     let (from, to) = (here, view.folder);
@@ -278,7 +283,12 @@ impl<'a> Planner<'a> {
                     if moved_there && remote.folder == view.folder {
                         // It never left: it was found again under a new UIDVALIDITY, and the move waits for the next run.
                         let (folder, remote) = (view.folder, remote.arrival.cloned());
-                        self.plan.ops.push(Op::Rebind { row: row.id, folder, local: None, remote });
+                        self.plan.ops.push(Op::Rebind {
+                            row: row.id,
+                            folder,
+                            local: None,
+                            remote: remote.map(Box::new),
+                        });
                     }
                     // Neither the move nor what else has changed is carried across: both sides must be seen again.
                     for folder in [view.folder, target, here] {
@@ -296,7 +306,7 @@ impl<'a> Planner<'a> {
                 row: row.id,
                 folder: here,
                 local: Some(now.clone()),
-                remote: remote.arrival.cloned(),
+                remote: remote.arrival.cloned().map(Box::new),
             });
         }
         if here != target {
@@ -352,7 +362,7 @@ impl<'a> Planner<'a> {
             if matches!(touched.row.mark, Mark::Ignored | Mark::Flagged) {
                 // It stands there alone by agreement, wherever.
                 let (folder, remote) = (remote.folder, Some(arrival.clone()));
-                self.plan.ops.push(Op::Rebind { row, folder, local: None, remote });
+                self.plan.ops.push(Op::Rebind { row, folder, local: None, remote: remote.map(Box::new) });
                 return;
             }
             // Deleted here and moved there: it comes back where it is now.
@@ -410,7 +420,7 @@ impl<'a> Planner<'a> {
             self.plan.skipped += 1;
             self.note(view.folder, Some(new), None, Mark::Skipped);
         } else {
-            self.plan.ops.push(Op::Upload { folder: view.folder, local: new.clone() });
+            self.plan.ops.push(Op::Upload { folder: view.folder, local: Box::new(new.clone()) });
         }
     }
 
@@ -441,12 +451,17 @@ impl<'a> Planner<'a> {
             self.plan.skipped += 1;
             self.note(view.folder, None, Some(new), Mark::Skipped);
         } else {
-            self.plan.ops.push(Op::Download { folder: view.folder, remote: new.clone() });
+            self.plan.ops.push(Op::Download { folder: view.folder, remote: Box::new(new.clone()) });
         }
     }
 
     fn note(&mut self, folder: FolderId, local: Option<&LocalNew>, remote: Option<&RemoteNew>, mark: Mark) {
-        self.plan.ops.push(Op::Note { folder, local: local.cloned(), remote: remote.cloned(), mark });
+        self.plan.ops.push(Op::Note {
+            folder,
+            local: local.cloned().map(Box::new),
+            remote: remote.cloned().map(Box::new),
+            mark,
+        });
     }
 
     #[allow(clippy::wildcard_enum_match_arm)] // every other step stays as it is

@@ -504,7 +504,7 @@ pub(super) fn sort_in(view: &mut View, dir: &FolderDir, found: &Found, row: Row,
                 message,
                 header: row.identity.header,
                 digest: row.identity.digest,
-                row: Some(row),
+                row: Some(Box::new(row)),
             });
         }
     }
@@ -536,7 +536,7 @@ fn push_local(view: &mut View, dir: &FolderDir, row: Row, now: LocalNow) {
     };
     if let Some(content) = content {
         let LocalNow { place, inode, flags } = now;
-        view.local_new.push(LocalNew { place, inode, flags, content, date: id.date, row: Some(row) });
+        view.local_new.push(LocalNew { place, inode, flags, content, date: id.date, row: Some(Box::new(row)) });
     }
 }
 

@@ -20,7 +20,7 @@ pub struct LocalNew {
     /// Its time.
     pub date: Option<Timestamp>,
     /// Its row, if it has one that stands on this side only.
-    pub row: Option<Row>,
+    pub row: Option<Box<Row>>,
 }
 
 impl LocalNew {
@@ -41,7 +41,7 @@ pub struct RemoteNew {
     /// Digest of the whole, once fetched.
     pub digest: Option<Digest>,
     /// Its row, if it has one that stands on the server only.
-    pub row: Option<Row>,
+    pub row: Option<Box<Row>>,
 }
 
 impl RemoteNew {

@@ -39,7 +39,7 @@ const WORTH_FOLDERS: usize = 24;
 struct Want {
     uid: Uid,
     /// Its row, if it has one: waiting, or with a file that is missing.
-    row: Option<Row>,
+    row: Option<Box<Row>>,
     message: RemoteMessage,
 }
 
@@ -76,11 +76,12 @@ impl Run<'_, '_> {
         let mut wanted: BTreeMap<FolderId, BTreeMap<Uid, Want>> = BTreeMap::new();
         let rows: HashMap<RowId, Row> = self.rows_of(&ops)?.into_iter().map(|r| (r.id, r)).collect();
         for op in ops {
-            if let Op::Download { folder, remote: RemoteNew { message, row, .. } } = op {
+            if let Op::Download { folder, remote } = op {
+                let RemoteNew { message, row, .. } = *remote;
                 wanted.entry(folder).or_default().insert(message.uid, Want { uid: message.uid, row, message });
             } else if let Op::Refetch { row, folder, uid, flags } = op {
                 let mut message = RemoteMessage::new(uid);
-                let row = rows.get(&row).cloned();
+                let row = rows.get(&row).cloned().map(Box::new);
                 message.flags = Some(flags);
                 message.size = row.as_ref().and_then(|r| r.identity.size_wire);
                 message.date = row.as_ref().and_then(|r| r.identity.date);
@@ -94,7 +95,9 @@ impl Run<'_, '_> {
         let bytes: u64 = parts.iter().map(Part::bytes).sum();
         let folders = parts.len();
         let worth = 1 + usize::try_from(bytes / WORTH_BYTES).unwrap_or(usize::MAX).max(folders / WORTH_FOLDERS);
-        let workers = self.engine.job.account.connections.min(worth).min(parts.len());
+        // A server on this machine shares its processors with us: more than two connections only get in each other's way.
+        let most = if self.engine.is_loopback()? { 2 } else { usize::MAX };
+        let workers = self.engine.job.account.connections.min(worth).min(parts.len()).min(most);
         let progress = Mutex::new(Progress { done: 0, total: bytes });
         let queue = Mutex::new(VecDeque::from(parts));
         let fatal: Mutex<Option<Error>> = Mutex::new(None);
@@ -153,7 +156,6 @@ impl Run<'_, '_> {
         progress: &Mutex<Progress>,
     ) -> Result<(), Error> {
         let outcome = self.engine.check_stop().and_then(|()| self.engine.connection()).and_then(|mut conn| {
-            conn.open = None;
             let outcome = self.flight(&mut conn, &mut load, (batch, waiting), progress);
             self.engine.give_back(conn);
             outcome
@@ -188,12 +190,25 @@ impl Run<'_, '_> {
                 return Err(Error::Guard(format!("{} is not on the server", target.name)));
             };
             let set: UidSet = part.wants.keys().copied().collect();
-            flights.push((conn.session.send_select(mailbox, Access::ReadOnly, None)?, conn.session.send_bodies(&set)?));
+            // The next part of the folder that is open already needs no SELECT.
+            let open = conn.open.is_some_and(|(id, validity)| id == part.folder && self.validity(id) == Some(validity));
+            let select = if open { None } else { Some(conn.session.send_select(mailbox, Access::ReadOnly, None)?) };
+            if !open {
+                conn.open = None;
+            }
+            flights.push((select, conn.session.send_bodies(&set)?));
         }
+        let last = load.last().map(|part| part.folder);
         for (part, (select, bodies)) in load.iter_mut().zip(flights) {
-            let selected = conn.session.finish_select(select);
             let wanted = self.validity(part.folder);
-            let same = selected.as_ref().is_ok_and(|s| same_validity(s.figures.uid_validity, wanted));
+            let selected = match select {
+                Some(select) => conn.session.finish_select(select).map(|s| s.figures.uid_validity),
+                None => Ok(wanted),
+            };
+            let same = selected.as_ref().is_ok_and(|now| same_validity(*now, wanted));
+            if same && last == Some(part.folder) {
+                conn.open = wanted.map(|validity| (part.folder, validity));
+            }
             let target = self.folder(part.folder)?;
             let mut sink = Receiver {
                 run: self,
@@ -291,7 +306,7 @@ impl Run<'_, '_> {
             for message in delivered {
                 let Some(Waiting { folder, want, flags }) = waiting.remove(&message.key) else { continue };
                 let told = &want.message;
-                let old = want.row.as_ref();
+                let old = want.row.as_deref();
                 let row = Row {
                     id: old.map_or(RowId(0), |r| r.id),
                     folder,

@@ -19,7 +19,7 @@ struct Rename {
     from: FolderId,
     local: LocalNow,
     to: FolderId,
-    remote: Option<RemoteNew>,
+    remote: Option<Box<RemoteNew>>,
 }
 
 impl Run<'_, '_> {

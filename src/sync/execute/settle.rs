@@ -28,7 +28,7 @@ pub fn identity(local: Option<&LocalNew>, remote: Option<&RemoteNew>) -> Identit
 
 /// A row for a message of `folder`.
 pub fn row(folder: FolderId, local: Option<&LocalNew>, remote: Option<&RemoteNew>, mark: Mark) -> Row {
-    let known = local.and_then(|l| l.row.as_ref()).or(remote.and_then(|r| r.row.as_ref()));
+    let known = local.and_then(|l| l.row.as_deref()).or(remote.and_then(|r| r.row.as_deref()));
     let flags = match (local, remote) {
         (Some(l), Some(r)) => l.flags.intersection(&r.flags()),
         (Some(l), None) => l.flags.clone(),
@@ -123,7 +123,7 @@ impl Run<'_, '_> {
                         base::update(db, row)?;
                     }
                     Op::Note { folder, local, remote, mark } => {
-                        let row = row(folder, local.as_ref(), remote.as_ref(), mark);
+                        let row = row(folder, local.as_deref(), remote.as_deref(), mark);
                         if row.id == RowId(0) {
                             base::insert(db, &row)?;
                         } else {

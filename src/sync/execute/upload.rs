@@ -50,7 +50,7 @@ impl Run<'_, '_> {
         let mut by_folder: BTreeMap<FolderId, Vec<LocalNew>> = BTreeMap::new();
         for op in ops {
             if let Op::Upload { folder, local } = op {
-                by_folder.entry(folder).or_default().push(local);
+                by_folder.entry(folder).or_default().push(*local);
             }
         }
         let mut batches = Vec::new();

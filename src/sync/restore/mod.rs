@@ -104,7 +104,7 @@ fn candidate(dir: &FolderDir, row: Row, now: LocalNow) -> Result<LocalNew, maild
     let content = read::content(dir, &place)?;
     let date = row.identity.date.map_or_else(|| read::open(dir, &place).map(|m| m.mtime), Ok)?;
     let LocalNow { place, inode, flags } = now;
-    Ok(LocalNew { place, inode, flags, content, date: Some(date), row: Some(row) })
+    Ok(LocalNew { place, inode, flags, content, date: Some(date), row: Some(Box::new(row)) })
 }
 
 /// Of the first `count` files those that are known by their rows are read before they go anywhere; one that cannot be read is

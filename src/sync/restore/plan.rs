@@ -78,7 +78,12 @@ fn pair(plan: &mut Plan, view: &View, local: &LocalNew, remote: &RemoteNew) {
         hold(plan, view.folder);
     }
     let flags = Merged { base, ..Merged::default() };
-    plan.ops.push(Op::Pair { folder: view.folder, local: local.clone(), remote: remote.clone(), flags });
+    plan.ops.push(Op::Pair {
+        folder: view.folder,
+        local: Box::new(local.clone()),
+        remote: Box::new(remote.clone()),
+        flags: Box::new(flags),
+    });
 }
 
 /// Sent before, under a UID that the server did not tell, and something there may be it (HAZARDS 14).
@@ -98,7 +103,7 @@ fn arrival(plan: &mut Plan, view: &View, local: &LocalNew, max_size: Option<u64>
         plan.skipped += 1;
         hold(plan, view.folder);
     } else {
-        plan.ops.push(Op::Upload { folder: view.folder, local: local.clone() });
+        plan.ops.push(Op::Upload { folder: view.folder, local: Box::new(local.clone()) });
     }
 }
 
@@ -131,7 +136,7 @@ mod tests {
             identity: Identity::default(),
             inode: None,
         });
-        LocalNew { place: vec![id], inode: 1, flags: Flags::none(), content, date: None, row }
+        LocalNew { place: vec![id], inode: 1, flags: Flags::none(), content, date: None, row: row.map(Box::new) }
     }
 
     fn remote(id: u8) -> RemoteNew {

@@ -120,7 +120,7 @@ impl Run<'_> {
                     self.put(row);
                 }
                 Op::Note { folder, local, remote, mark } => {
-                    self.put(settle::row(folder, local.as_ref(), remote.as_ref(), mark));
+                    self.put(settle::row(folder, local.as_deref(), remote.as_deref(), mark));
                 }
                 Op::Forget { row } => drop(self.world.rows.remove(&row)),
                 Op::MoveLocal { .. }
@@ -138,9 +138,11 @@ impl Run<'_> {
 
     fn carry_out(&mut self, op: Op) -> Result<(), Died> {
         match op {
-            Op::MoveLocal { row, from, local, to, remote } => self.move_file(row, (from, &local), to, remote.as_ref()),
+            Op::MoveLocal { row, from, local, to, remote } => {
+                self.move_file(row, (from, &local), to, remote.as_deref())
+            }
             Op::MoveRemote { row, from, to, local } => self.move_message(row, from, to, &local),
-            Op::Download { folder, remote } => self.download(folder, &remote, remote.row.as_ref()),
+            Op::Download { folder, remote } => self.download(folder, &remote, remote.row.as_deref()),
             Op::Refetch { row, folder, uid, flags } => {
                 let old = self.world.rows.get(&row).cloned();
                 let message = RemoteMessage { flags: Some(flags), ..RemoteMessage::new(uid) };
