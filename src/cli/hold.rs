@@ -65,9 +65,9 @@ impl Held {
         let layout = Layout::new(store);
         layout.check_root().map_err(boxed)?;
         let dir = layout.state_dir();
-        // A lock that nobody ever took is not made for a look.
-        let lock = dir.join("lock").exists().then(|| Lock::take(&dir, how.wait, stop)).transpose().map_err(boxed)?;
-        let file_system = FileSystem::of(&dir).unwrap_or_default();
+        // A lock that nobody ever took is not made for a look, nor is the file system tried out.
+        let lock = Lock::look(&dir, how.wait, stop).map_err(boxed)?;
+        let file_system = FileSystem::default();
         let state = State::open(&dir, Access::Read).map_err(boxed)?;
         let continuity = state.continuity(layout.root()).map_err(boxed)?;
         Ok(Self { root: layout.root().to_owned(), file_system, state, continuity, dry_run: true, _lock: lock })

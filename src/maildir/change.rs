@@ -279,6 +279,15 @@ impl Touched {
         }
     }
 
+    /// Removes exactly this file, and no other that has its unique part: of two copies the one that is not needed.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn drop_copy(&mut self, dir: &FolderDir, place: &Place) -> Result<bool, Error> {
+        let folder = self.folder(dir)?;
+        self.unlink(&folder, place)
+    }
+
     fn unlink(&mut self, folder: &Arc<Folder>, place: &Place) -> Result<bool, Error> {
         match rustix::fs::unlinkat(folder.sub(place.sub), place.name.as_bytes(), AtFlags::empty()) {
             Ok(()) => {

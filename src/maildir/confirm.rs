@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     fn at(mtime_ns: i64, ctime_ns: i64) -> DirStamp {
-        DirStamp { inode: 1, mtime_ns, ctime_ns }
+        DirStamp { inode: 1, mtime_ns, ctime_ns, born_ns: 0 }
     }
 
     #[test]

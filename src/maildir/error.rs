@@ -225,6 +225,7 @@ impl Severity for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Missing { .. } => Kind::Guard,
+            Self::Changed { .. } => Kind::TryLater,
             Self::ColonRefused { .. } | Self::ForeignOwner { .. } | Self::OtherLayout { .. } => Kind::Config,
             Self::Io { .. }
             | Self::Full { .. }
@@ -233,7 +234,6 @@ impl Severity for Error {
             | Self::NameUnusable { .. }
             | Self::FileName { .. }
             | Self::Gone { .. }
-            | Self::Changed { .. }
             | Self::Unreadable { .. }
             | Self::Empty { .. }
             | Self::Exists { .. }

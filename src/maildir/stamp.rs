@@ -17,6 +17,8 @@ pub struct DirStamp {
     pub mtime_ns: i64,
     /// Nanoseconds since 1970 of the last change of any kind.
     pub ctime_ns: i64,
+    /// Nanoseconds since 1970 of its creation; 0 where the file system does not tell. An inode may be used again, this is not.
+    pub born_ns: i64,
 }
 
 /// A file's figures.
@@ -60,9 +62,10 @@ impl Stamp {
     /// inode, or times that went back.
     #[must_use]
     pub fn is_restored_since(&self, before: &Self) -> bool {
-        [(&self.cur, &before.cur), (&self.new, &before.new)]
-            .into_iter()
-            .any(|(now, then)| now.inode != then.inode || now.mtime_ns < then.mtime_ns || now.ctime_ns < then.ctime_ns)
+        [(&self.cur, &before.cur), (&self.new, &before.new)].into_iter().any(|(now, then)| {
+            let reborn = now.born_ns != 0 && then.born_ns != 0 && now.born_ns != then.born_ns;
+            reborn || now.inode != then.inode || now.mtime_ns < then.mtime_ns || now.ctime_ns < then.ctime_ns
+        })
     }
 }
 
@@ -91,6 +94,12 @@ pub fn stamp(folder: &FolderDir) -> Result<Stamp, Error> {
     Ok(Stamp { cur: dir_stamp(&folder.path.join("cur"))?, new: dir_stamp(&folder.path.join("new"))?, keywords })
 }
 
+/// When something was created, in nanoseconds since 1970; 0 where that is not known.
+fn born(meta: &Metadata) -> i64 {
+    let since = meta.created().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    since.and_then(|d| i64::try_from(d.as_nanos()).ok()).unwrap_or(0)
+}
+
 fn dir_stamp(path: &Path) -> Result<DirStamp, Error> {
     let meta = std::fs::symlink_metadata(path).map_err(|e| {
         if e.kind() == std::io::ErrorKind::NotFound {
@@ -105,6 +114,7 @@ fn dir_stamp(path: &Path) -> Result<DirStamp, Error> {
         inode: meta.ino(),
         mtime_ns: nanoseconds(meta.mtime(), meta.mtime_nsec()),
         ctime_ns: nanoseconds(meta.ctime(), meta.ctime_nsec()),
+        born_ns: born(&meta),
     })
 }
 
@@ -114,12 +124,18 @@ mod tests {
 
     #[test]
     fn a_restored_folder_is_told_from_a_changed_one() {
-        let dir = |inode, time| DirStamp { inode, mtime_ns: time, ctime_ns: time };
+        let dir = |inode, time| DirStamp { inode, mtime_ns: time, ctime_ns: time, born_ns: 0 };
         let before = Stamp { cur: dir(1, 100), new: dir(2, 100), keywords: None };
         let changed = Stamp { cur: dir(1, 200), ..before };
         assert!(!changed.is_restored_since(&before));
         assert!(Stamp { cur: dir(1, 50), ..before }.is_restored_since(&before));
         assert!(Stamp { new: dir(9, 200), ..before }.is_restored_since(&before));
+        let reborn = DirStamp { born_ns: 9, ..dir(1, 200) };
+        let first = DirStamp { born_ns: 8, ..dir(1, 100) };
+        assert!(
+            Stamp { cur: reborn, ..before }.is_restored_since(&Stamp { cur: first, ..before }),
+            "an inode used again"
+        );
         assert_eq!(changed.latest_ns(), 200);
     }
 }

@@ -32,32 +32,52 @@ impl Lock {
             .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0))
             .open(&path)
             .map_err(io_error(&path))?;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if wait => {
-                    let mut fds = [rustix::event::PollFd::from_borrowed_fd(stop.fd(), rustix::event::PollFlags::IN)];
-                    let pause = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-                    // Whatever ends the pause, the flag below says why.
-                    let _ = rustix::event::poll(&mut fds, Some(&pause));
-                    if stop.requested() {
-                        return Err(Error::Interrupted);
-                    }
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let mut holder = String::new();
-                    let known = (&mut file).take(200).read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
-                    let holder = if known { clean(&holder) } else { "another run".to_owned() };
-                    let root = dir.parent().unwrap_or(dir).to_owned();
-                    return Err(Error::Busy { root, holder });
-                }
-                Err(TryLockError::Error(e)) => return Err(io_error(&path)(e)),
-            }
-        }
+        wait_for(&mut file, dir, wait, stop)?;
         let text = format!("mailferry (process {})\n", std::process::id());
         // The name only helps people; the lock holds without it (a full disk must not stop a run here).
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
         Ok(Self { _file: file })
+    }
+
+    /// Takes the lock for a look that changes nothing; `None` where nobody ever took it.
+    ///
+    /// # Errors
+    /// As [`Lock::take`].
+    pub fn look(dir: &Path, wait: bool, stop: &Stop) -> Result<Option<Self>, Error> {
+        let path = dir.join("lock");
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(io_error(&path)(e)),
+        };
+        wait_for(&mut file, dir, wait, stop)?;
+        Ok(Some(Self { _file: file }))
+    }
+}
+
+/// Locks an open lock file. With `wait` until it is free.
+fn wait_for(file: &mut File, dir: &Path, wait: bool, stop: &Stop) -> Result<(), Error> {
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if wait => {
+                let mut fds = [rustix::event::PollFd::from_borrowed_fd(stop.fd(), rustix::event::PollFlags::IN)];
+                let pause = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+                // Whatever ends the pause, the flag below says why.
+                let _ = rustix::event::poll(&mut fds, Some(&pause));
+                if stop.requested() {
+                    return Err(Error::Interrupted);
+                }
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let known = (&mut *file).take(200).read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
+                let holder = if known { clean(&holder) } else { "another run".to_owned() };
+                let root = dir.parent().unwrap_or(dir).to_owned();
+                return Err(Error::Busy { root, holder });
+            }
+            Err(TryLockError::Error(e)) => return Err(io_error(&dir.join("lock"))(e)),
+        }
     }
 }
 

@@ -172,7 +172,13 @@ impl State {
         let mut db = if path.exists() {
             let flags =
                 OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            Connection::open_with_flags(real(path), flags)?
+            let path = real(path);
+            if path.with_file_name("state.db-wal").exists() {
+                Connection::open_with_flags(path, flags)?
+            } else {
+                // Without a journal there is nothing to take in, and SQLite would make one to look.
+                Connection::open_with_flags(immutable(&path), flags | OpenFlags::SQLITE_OPEN_URI)?
+            }
         } else {
             Connection::open_in_memory()?
         };
@@ -265,6 +271,18 @@ fn real(path: &Path) -> PathBuf {
         (Some(Ok(dir)), Some(name)) => dir.join(name),
         _ => path.to_owned(),
     }
+}
+
+/// The address of a database that nobody writes to now.
+fn immutable(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(byte)),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
 }
 
 fn io_error(path: &Path) -> impl Fn(io::Error) -> Error + '_ {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::mail::Flags;
-use crate::maildir::{self, FolderDir, Keywords, Place, Stamp, read, scan, stamp};
+use crate::maildir::{self, FolderDir, Keywords, Place, Stamp, Touched, deliver, read, scan, stamp};
 use crate::severity::Severity as _;
 use crate::state::RowId;
 
@@ -35,6 +35,8 @@ pub struct LocalLook {
     pub unsettled: bool,
     /// Files that are no mail.
     pub foreign: u32,
+    /// Some files share their unique part.
+    pub twins: bool,
 }
 
 /// The times as the state keeps them.
@@ -46,7 +48,8 @@ pub fn stamp_bytes(stamp: &Stamp) -> Vec<u8> {
     for number in [stamp.cur.inode, stamp.new.inode, keywords.inode, keywords.size] {
         out.extend_from_slice(&number.to_be_bytes());
     }
-    for number in [stamp.cur.mtime_ns, stamp.cur.ctime_ns, stamp.new.mtime_ns, stamp.new.ctime_ns, keywords.mtime_ns] {
+    let times = [stamp.cur.mtime_ns, stamp.cur.ctime_ns, stamp.new.mtime_ns, stamp.new.ctime_ns, keywords.mtime_ns];
+    for number in times.into_iter().chain([stamp.cur.born_ns, stamp.new.born_ns]) {
         out.extend_from_slice(&number.to_be_bytes());
     }
     out
@@ -65,6 +68,7 @@ pub fn stamp_of(bytes: &[u8]) -> Option<Stamp> {
     (result.cur.mtime_ns, result.cur.ctime_ns) = (time()?, time()?);
     (result.new.mtime_ns, result.new.ctime_ns) = (time()?, time()?);
     let mtime_ns = time()?;
+    (result.cur.born_ns, result.new.born_ns) = (time()?, time()?);
     if *has == 1 {
         result.keywords = Some(maildir::FileStamp { inode: kw_inode, size: kw_size, mtime_ns });
     }
@@ -76,6 +80,7 @@ pub fn stamp_of(bytes: &[u8]) -> Option<Stamp> {
 pub fn unsettled(stamp: &Stamp) -> Stamp {
     let mut result = Stamp::default();
     (result.cur.inode, result.new.inode) = (stamp.cur.inode, stamp.new.inode);
+    (result.cur.born_ns, result.new.born_ns) = (stamp.cur.born_ns, stamp.new.born_ns);
     result
 }
 
@@ -98,8 +103,43 @@ pub fn local(
     let known = known()?;
     let restored = before.is_some_and(|before| now.is_restored_since(&before));
     let mut look = look_again(folder, &known)?;
+    if look.twins && !engine.job.options.dry_run {
+        part_twins(folder)?;
+        look = look_again(folder, &known)?;
+    }
     look.restored = restored;
     Ok((look, Some(known)))
+}
+
+/// Two files of one unique part (HAZARDS 23): what a mail reader is renaming right now is gone at a second look. Of two that stay,
+/// equal ones are one message, with the flags of both; otherwise the second gets a name of its own.
+fn part_twins(folder: &Folder) -> Result<(), Error> {
+    let found = scan(&folder.dir)?;
+    if found.twins.is_empty() || !found.steady {
+        return Ok(());
+    }
+    let keywords = Keywords::load(&folder.dir)?;
+    let mut touched = Touched::new();
+    for group in &found.twins {
+        let mut entries = group.iter().filter_map(|&i| found.entries.get(i));
+        let Some(first) = entries.next() else { continue };
+        let mut place = first.place.clone();
+        for other in entries {
+            let (Ok(ours), Ok(theirs)) = (read::content(&folder.dir, &place), read::content(&folder.dir, &other.place))
+            else {
+                continue;
+            };
+            if ours.digest == theirs.digest {
+                let flags = |p: &Place| keywords.flags_of(&p.name).unwrap_or_default();
+                let (letters, _) = keywords.letters_over(&place.letters(), &flags(&place).union(&flags(&other.place)));
+                touched.drop_copy(&folder.dir, &other.place)?;
+                place = touched.set_letters(&folder.dir, &place, &letters)?;
+            } else {
+                touched.set_unique(&folder.dir, &other.place, &deliver::fresh_unique())?;
+            }
+        }
+    }
+    Ok(touched.sync()?)
 }
 
 fn look_again(folder: &Folder, known: &Known) -> Result<LocalLook, Error> {
@@ -117,7 +157,8 @@ fn look_again(folder: &Folder, known: &Known) -> Result<LocalLook, Error> {
     );
     let mut look =
         LocalLook { stamp: Some(found.stamp), scanned: true, foreign: found.foreign, ..LocalLook::default() };
-    look.unsettled = !found.steady || !found.twins.is_empty();
+    look.twins = !found.twins.is_empty();
+    look.unsettled = !found.steady || look.twins;
     let mut letters = 0;
     for (row, index) in delta.changed {
         let Some(entry) = found.entries.get(index) else { continue };
@@ -197,6 +238,11 @@ pub fn read_unknown(
         let opened = read::open(dir, &place);
         let message = match opened {
             Ok(message) => message,
+            // An empty file is no message.
+            Err(maildir::Error::Empty { .. }) => {
+                look.foreign = look.foreign.saturating_add(1);
+                continue;
+            }
             Err(error) => {
                 look.unsettled = true;
                 if !error.is_absence() {

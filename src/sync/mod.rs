@@ -154,6 +154,7 @@ fn walk(engine: &mut Engine<'_>, how: Thoroughness) -> Result<(), Error> {
     let plan = decide::decide(engine, &folders, &mut survey, &rules)?;
     tell(engine, &folders, &survey, &plan)?;
     if engine.job.options.dry_run {
+        places::tell_all_lost(engine, &folders)?;
         return print(engine, &folders, &plan);
     }
     execute::execute(engine, &folders, &survey, plan)?;

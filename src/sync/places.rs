@@ -57,6 +57,10 @@ pub fn prepare(engine: &mut Engine<'_>, full: bool) -> Result<(Folders, Trash), 
     let plan = listed.decide(&rules(engine, full && engine.job.options.full));
     let trash = trash_of(engine, &listed.listing, &plan)?;
     note_foreign(engine, &listed.found)?;
+    if plan.steps.is_empty() && engine.job.options.only.is_some() {
+        let hint = "`mailferry folders ACCOUNT` lists their names";
+        engine.warn(None, "--folder matches no folder of this account".to_owned(), Some(hint));
+    }
     if !engine.job.options.dry_run {
         sleep(engine, &listed.known, &plan)?;
     }
@@ -227,7 +231,8 @@ fn folder(
             engine.event(Some(&step.name), Body::Planned(folder_step("create_folder", Side::Remote)))
         }
         Action::CreateRemote => mailbox = Some(create(engine, conn, listing, &step.name)?),
-        Action::Lost(side) => tell_lost(engine, &step.name, side)?,
+        // Told of at the end, unless it was only renamed.
+        Action::Lost(_) => {}
         Action::Sync => {
             engine.cleared(Some(&step.name), "lost")?;
         }
@@ -262,6 +267,19 @@ fn folder(
 fn clean(dir: &maildir::FolderDir) {
     // What cannot be removed now is removed another time.
     let _ = deliver::clean_tmp(dir);
+}
+
+/// Tells of every folder that a side lacks, for a dry run.
+///
+/// # Errors
+/// Those of the database.
+pub fn tell_all_lost(engine: &Engine<'_>, folders: &Folders) -> Result<(), Error> {
+    for folder in folders.values() {
+        if let Action::Lost(side) = folder.action {
+            tell_lost(engine, &folder.name, side)?;
+        }
+    }
+    Ok(())
 }
 
 fn tell_lost(engine: &Engine<'_>, name: &FolderName, side: Side) -> Result<(), Error> {
@@ -335,6 +353,9 @@ pub fn remove(engine: &Engine<'_>, folders: &Folders) -> Result<(), Error> {
             && engine.report().progress;
         let removed = matches!(folder.action, Action::Remove(_)) && counts.remote == 0 && counts.local == 0;
         if !(renamed || removed) || folder.name.is_inbox() {
+            if matches!(folder.action, Action::Lost(_)) {
+                tell_lost(engine, &folder.name, side)?;
+            }
             continue;
         }
         let outcome = remove_one(engine, folder, side.other());

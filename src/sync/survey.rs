@@ -294,7 +294,7 @@ fn assemble(
                 view.lost = Some(side);
                 view
             }
-            Action::Remove(side) => removal(engine, folder, found, side, files)?,
+            Action::Remove(side) => removal(engine, folder, found, side, &files)?,
             Action::Sync | Action::Recreate | Action::CreateLocal | Action::CreateRemote => {
                 if is_emptied(found) && !how.refill && !engine.job.options.allow_mass_delete {
                     let detail = format!(
@@ -360,9 +360,9 @@ fn absent(engine: &Engine<'_>, folder: &Folder, side: Side) -> Result<View, Erro
 fn removal(
     engine: &Engine<'_>,
     folder: &Folder,
-    found: &Found,
+    found: &mut Found,
     side: Side,
-    files: Vec<LocalNew>,
+    files: &[LocalNew],
 ) -> Result<View, Error> {
     let unsynced = match (side, &found.local, &found.remote) {
         (Side::Remote, Some(local), _) => !files.is_empty() || !local.changed.is_empty() || local.unsettled,
@@ -375,6 +375,9 @@ fn removal(
     let mut view = absent(engine, folder, side)?;
     if unsynced {
         view.lost = Some(side);
+        // The next run must see the same.
+        found.local.iter_mut().for_each(|local| local.unsettled = true);
+        found.remote.iter_mut().for_each(|remote| remote.trusted = false);
         let detail = format!(
             "{} is gone {} but holds changes that the other side never had: it stays",
             folder.name,

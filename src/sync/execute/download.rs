@@ -184,14 +184,15 @@ impl Run<'_, '_> {
         progress: &Mutex<Progress>,
     ) -> Result<(), Error> {
         let mut flights = Vec::new();
-        for part in load.iter() {
+        for (at, part) in load.iter().enumerate() {
             let target = self.folder(part.folder)?;
             let Some(mailbox) = target.mailbox.as_ref() else {
                 return Err(Error::Guard(format!("{} is not on the server", target.name)));
             };
             let set: UidSet = part.wants.keys().copied().collect();
-            // The next part of the folder that is open already needs no SELECT.
-            let open = conn.open.is_some_and(|(id, validity)| id == part.folder && self.validity(id) == Some(validity));
+            // The folder that is open already needs no SELECT; between two requests it is the wall that keeps their answers apart.
+            let open = at == 0
+                && conn.open.is_some_and(|(id, validity)| id == part.folder && self.validity(id) == Some(validity));
             let select = if open { None } else { Some(conn.session.send_select(mailbox, Access::ReadOnly, None)?) };
             if !open {
                 conn.open = None;
