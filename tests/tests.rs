@@ -10,6 +10,7 @@
     clippy::print_stderr
 )]
 
+mod attacks;
 mod cli;
 mod fetch;
 mod support;

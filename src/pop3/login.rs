@@ -12,7 +12,7 @@ use crate::account::AuthMechanism;
 use crate::auth::Credentials;
 use crate::auth::sasl::{self, Exchange, Mechanism, Offer, SaslError};
 use crate::mail::text::clean;
-use crate::transport::Stream;
+use crate::transport::{self, Stream};
 
 /// The most challenges that a login may have.
 const MAX_CHALLENGES: u64 = 16;
@@ -71,6 +71,11 @@ impl<'a> Authorization<'a> {
     /// # Errors
     /// [`Error::NoTls`] when refused; a transport error when the handshake fails or bytes came ahead of it.
     pub fn start_tls(mut self) -> Result<Self, Error> {
+        if self.link.has_input() {
+            // Without tags, an answer sent ahead of STLS would pass for the answer to it (CVE-2026-42246).
+            let peer = self.link.stream().peer().to_owned();
+            return Err(transport::Error::Ahead { peer, switch: "TLS" }.into());
+        }
         self.link.send(Command::Stls)?;
         match self.link.expect_ok(Command::Stls) {
             Ok(_) => {}

@@ -59,7 +59,8 @@ impl FakeImap {
     }
 }
 
-fn serve(c: &mut Conversation, store: &Mutex<Store>, hook: &Hook) -> Result<()> {
+/// Serves one connection from its greeting on, for peers that begin otherwise (TLS first).
+pub fn serve(c: &mut Conversation, store: &Mutex<Store>, hook: &Hook) -> Result<()> {
     let lock = || store.lock().unwrap_or_else(|e| e.into_inner());
     let greeting = lock().greeting.clone();
     c.send(format!("{greeting}\r\n"))?;

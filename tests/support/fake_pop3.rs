@@ -90,7 +90,8 @@ impl FakePop3 {
     }
 }
 
-fn serve(c: &mut Conversation, maildrop: &Mutex<Maildrop>, hook: &Hook) -> Result<()> {
+/// Serves one connection from its greeting on, for peers that begin otherwise (TLS first).
+pub fn serve(c: &mut Conversation, maildrop: &Mutex<Maildrop>, hook: &Hook) -> Result<()> {
     let lock = || maildrop.lock().unwrap_or_else(|e| e.into_inner());
     let greeting = lock().greeting.clone();
     c.send(format!("{greeting}\r\n"))?;
