@@ -74,6 +74,8 @@ impl History {
         // Short, because a retry waits half of it.
         rig.ferry.set("timeout", "\"4s\"");
         rig.ferry.set("max_delete", "\"100%\"");
+        // A renamed folder leaves an empty one behind, which goes only when asked for.
+        rig.ferry.set("delete_folders", "true");
         let trash = rng.chance(30);
         if !trash {
             rig.ferry.set("on_delete", "\"expunge\"");
@@ -117,17 +119,24 @@ impl History {
     }
 
     fn run(&mut self, what: &str, checkpoint: Option<&str>) -> Result<Outcome, String> {
+        self.rig.proxy.clear();
         let mut command = self.rig.ferry.command(&["sync", "--json"]);
         if let Some(checkpoint) = checkpoint {
             command.env("MAILFERRY_CHECKPOINT", checkpoint);
         }
         let outcome = Running::new(command).finish(PATIENCE);
         let ended = outcome.code.map_or("killed".to_owned(), |c| format!("exit {c}"));
-        self.told.push(format!("RUN {what}: {ended}\n{}{}", outcome.stdout, outcome.stderr));
+        self.told.push(format!("RUN {what}: {ended}\n{}{}{}", outcome.stdout, outcome.stderr, self.wire()));
         if outcome.stderr.contains("panicked") {
             return Err("the program panicked".to_owned());
         }
         Ok(outcome)
+    }
+
+    /// What the last run said to the server.
+    fn wire(&self) -> String {
+        let commands = self.rig.proxy.records().into_iter().flat_map(|r| r.commands());
+        commands.map(|c| format!("    {c}\n")).collect()
     }
 
     fn expect(&self, outcome: &Outcome, codes: &[i32]) -> Result<(), String> {
@@ -160,6 +169,21 @@ impl History {
         self.expect(&outcome, &[0, 69, 75])
     }
 
+    /// A folder gets another name, with nothing else to do: what changes in it meanwhile may rightly be left alone. The run that
+    /// carries it across may die.
+    fn rename_folder(&mut self) -> Result<(), String> {
+        let side = *self.rng.pick(&[Side::Local, Side::Remote]);
+        let told = self.people.rename_folder(&self.rig, side);
+        self.told.push(told);
+        for _ in 0..self.rng.below(3) {
+            match self.rng.chance(50) {
+                true => self.die_at_checkpoint()?,
+                false => self.die_at_call(),
+            }
+        }
+        self.settle()
+    }
+
     /// Another client is at work while the program is.
     fn change_during_a_run(&mut self) -> Result<(), String> {
         self.manner(None);
@@ -169,7 +193,13 @@ impl History {
             self.change(Side::Remote);
         }
         let outcome = running.finish(PATIENCE);
-        self.told.push(format!("RUN ends: exit {:?}\n{}{}", outcome.code, outcome.stdout, outcome.stderr));
+        self.told.push(format!(
+            "RUN ends: exit {:?}\n{}{}{}",
+            outcome.code,
+            outcome.stdout,
+            outcome.stderr,
+            self.wire()
+        ));
         self.expect(&outcome, &[0, 65, 69, 75])
     }
 
@@ -210,6 +240,9 @@ impl History {
         self.people.model = Model::new(&self.rig.remote(), self.trash);
         self.settle()?;
         for _ in 0..3 {
+            if self.rng.chance(20) {
+                self.rename_folder()?;
+            }
             for _ in 0..4 + self.rng.below(4) {
                 self.step()?;
             }

@@ -4,7 +4,7 @@ use super::model::{Model, Side, subject};
 use crate::support::corpus::{Corpus, Kind};
 use crate::support::message::{Flags, Msg, Snapshot, flags};
 use crate::support::rig::Rig;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 /// What people use as flags here: `\Deleted` stays out, because it announces a deletion.
@@ -44,8 +44,7 @@ impl People {
             (65..=81, Some(found)) => self.relocate(rig, side, &found, &to),
             (82..=88, Some(found)) => self.copy(rig, side, &found, &to),
             (89..=93, Some(found)) if side == Side::Local => self.rename(rig, &found),
-            (89..=96, Some(_)) => self.create(rig, side),
-            (_, Some(_)) => self.rename_folder(rig, side, &now),
+            (_, Some(_)) => self.create(rig, side),
         };
         format!("{side:?}: {what}")
     }
@@ -67,15 +66,16 @@ impl People {
 
     fn arrive(&mut self, rig: &Rig, side: Side, to: &str, now: &Snapshot) -> String {
         let kinds = [Kind::Plain, Kind::EmptyBody, Kind::NoFinalNewline, Kind::LeadingDots, Kind::NoMessageId];
-        let bytes = match (self.corpus.rng.below(10), self.any(now)) {
-            (0..=1, Some(found)) => found.msg.content(),
-            (2..=3, _) => self.corpus.same_message_id(),
+        let set = self.some_flags();
+        let (bytes, date) = match (self.corpus.rng.below(10), self.any(now)) {
+            // Equal messages may become one, whose two sides would differ if their dates did.
+            (0..=1, Some(found)) => (found.msg.content(), found.msg.date),
+            (2..=3, _) => (self.corpus.same_message_id(), self.corpus.date()),
             _ => {
                 let kind = *self.corpus.rng.pick(&kinds);
-                self.corpus.of_kind(kind)
+                (self.corpus.of_kind(kind), self.corpus.date())
             }
         };
-        let (set, date) = (self.some_flags(), self.corpus.date());
         self.put(rig, side, to, (&bytes, &set, date));
         format!("new {} in {to} {set:?}", subject(&bytes))
     }
@@ -133,6 +133,8 @@ impl People {
                 let from = Path::new(&found.msg.place);
                 let target = rig.local().dir(to).join("cur").join(from.file_name().expect("a name"));
                 fs::copy(from, &target).expect("a copy");
+                let time = fs::metadata(from).and_then(|m| m.modified()).expect("a time");
+                File::open(&target).and_then(|f| f.set_modified(time)).expect("a time");
                 self.model.arrived(side, found.msg.content());
             }
             Side::Local => {
@@ -164,16 +166,16 @@ impl People {
         format!("create folder {name}")
     }
 
-    /// A folder with messages that both sides have takes a new name; empty ones prove nothing to anybody.
-    fn rename_folder(&mut self, rig: &Rig, side: Side, now: &Snapshot) -> String {
-        let (here, there) = (rig.local().snapshot(), rig.remote());
-        let full = |all: &Snapshot, name: &String| all.get(name).is_some_and(|m| m.len() >= 2);
+    /// A folder with messages takes a new name; empty ones prove nothing to anybody.
+    pub fn rename_folder(&mut self, rig: &Rig, side: Side) -> String {
+        let now = rig.remote();
         let leaf = |name: &String| !now.keys().any(|n| n.starts_with(&format!("{name}/")));
         let fit = |name: &&String| {
-            !["INBOX", "Trash"].contains(&name.as_str()) && leaf(name) && full(&here, name) && full(&there, name)
+            let full = now.get(*name).is_some_and(|m| m.len() >= 2);
+            full && leaf(name) && !["INBOX", "Trash"].contains(&name.as_str())
         };
         let names: Vec<&String> = now.keys().filter(fit).collect();
-        if names.is_empty() || self.model.folders_changed {
+        if names.is_empty() {
             return "nothing".to_owned();
         }
         let from = (*self.corpus.rng.pick(&names)).clone();
@@ -183,8 +185,8 @@ impl People {
             Side::Local => fs::rename(rig.local().dir(&from), rig.local().dir(&to)).expect("rename"),
             Side::Remote => rig.mailbox().rename(&from, &to),
         }
-        self.model.folders_changed = true;
-        format!("rename folder {from} to {to}")
+        self.model.renamed_folder(&from, &to);
+        format!("{side:?}: rename folder {from} to {to}")
     }
 }
 

@@ -74,8 +74,6 @@ pub struct Model {
     contents: BTreeMap<Vec<u8>, Content>,
     /// Whether deletions here become messages of the Trash there.
     trash: bool,
-    /// Whether a folder was renamed, so that places prove nothing.
-    pub folders_changed: bool,
 }
 
 impl Model {
@@ -116,6 +114,14 @@ impl Model {
         one.deleted_for_good = one.deleted.iter().sum();
     }
 
+    pub fn renamed_folder(&mut self, from: &str, to: &str) {
+        for (folder, _) in self.contents.values_mut().filter_map(|c| c.alone.as_mut()) {
+            if folder == from {
+                to.clone_into(folder);
+            }
+        }
+    }
+
     /// A file got another name in the same folder.
     pub fn renamed(&mut self, content: Vec<u8>) {
         self.of(content).renamed += 1;
@@ -149,7 +155,7 @@ impl Model {
             if let ([(folder, flags)], Some((was, had))) = (places.as_slice(), &content.alone) {
                 let stayed = content.only(0, content.flagged) && folder != was;
                 let astray = content.only(1, content.flagged) && *folder != content.last_folder;
-                if (stayed || astray) && !self.folders_changed {
+                if stayed || astray {
                     _ = writeln!(out, "ASTRAY: {name}: found in {folder}; {content:?}");
                 }
                 let kept = content.only(content.moved.iter().sum(), 0) && *flags != had;
