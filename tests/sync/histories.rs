@@ -102,6 +102,7 @@ impl History {
             0..=34 => self.change(Side::Local),
             35..=69 => self.change(Side::Remote),
             70..=74 => {
+                self.manner(None);
                 let outcome = self.run("run", None)?;
                 self.expect(&outcome, &[0])?;
             }
