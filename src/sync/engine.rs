@@ -129,8 +129,8 @@ impl Severity for Error {
 pub struct Conn {
     /// The session.
     pub session: Session,
-    /// What is open, if that is known.
-    pub open: Option<(FolderId, UidValidity)>,
+    /// What is open, if that is known. What was opened to read takes no change, and some servers say OK all the same.
+    pub open: Option<(FolderId, UidValidity, Access)>,
 }
 
 impl Conn {
@@ -139,7 +139,7 @@ impl Conn {
     /// # Errors
     /// [`Error::Guard`] if it is another one now; a refusal; a failing connection.
     pub fn open(&mut self, folder: &Folder, validity: Option<UidValidity>) -> Result<(), Error> {
-        if validity.is_some_and(|v| self.open == Some((folder.id, v))) {
+        if validity.is_some_and(|v| self.open == Some((folder.id, v, Access::ReadWrite))) {
             return Ok(());
         }
         self.open = None;
@@ -150,7 +150,7 @@ impl Conn {
         let now = selected.figures.uid_validity;
         match (validity, now) {
             (Some(wanted), Some(now)) if wanted == now => {
-                self.open = Some((folder.id, now));
+                self.open = Some((folder.id, now, Access::ReadWrite));
                 Ok(())
             }
             (None, _) => Ok(()),

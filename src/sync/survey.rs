@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::imap::Access;
 use crate::mail::snapshot::{RemoteMessage, Selected};
 use crate::mail::{Content, Side, System, UidSet};
 use crate::maildir::{FolderDir, Keywords, Place, now_of, read};
@@ -154,7 +155,7 @@ fn look_there(
         if let (Some(id), Ok(looks)) = (only, &outcome)
             && let Some((_, Ok(look))) = looks.first()
         {
-            conn.open = look.selected.figures.uid_validity.map(|validity| (id, validity));
+            conn.open = look.selected.figures.uid_validity.map(|validity| (id, validity, Access::ReadWrite));
         }
         engine.give_back(conn);
         match outcome {
@@ -193,7 +194,7 @@ fn confirm_there(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey) ->
     let one = (looks.len() == 1).then_some(conn.open).flatten();
     conn.open = None;
     let outcome = looks.chunks_mut(listing::WINDOW).try_for_each(|some| listing::confirm(&mut conn.session, some));
-    conn.open = one.filter(|(id, _)| looks.first().is_some_and(|(folder, ..)| folder.id == *id));
+    conn.open = one.filter(|(id, ..)| looks.first().is_some_and(|(folder, ..)| folder.id == *id));
     engine.give_back(conn);
     outcome
 }

@@ -157,7 +157,12 @@ impl Proxy {
         state.records.iter_mut().map(std::mem::take).collect()
     }
 
-    /// What has passed since the last `restart`, a record for each connection.
+    /// Forgets what was recorded; manner and counts stay.
+    pub fn clear(&self) {
+        lock(&self.state).records.iter_mut().for_each(|r| *r = Record::default());
+    }
+
+    /// What has passed since the last `restart` or `clear`, a record for each connection.
     pub fn records(&self) -> Vec<Record> {
         lock(&self.state).records.iter().filter(|r| !(r.up.is_empty() && r.down.is_empty())).cloned().collect()
     }

@@ -7,6 +7,7 @@ use crate::support::local::Layout;
 use crate::support::message::{assert_in_step, flags};
 use crate::support::rig::Rig;
 use std::net::TcpListener;
+use std::path::Path;
 
 #[test]
 fn every_kind_of_message_comes_down_and_goes_up_unchanged() {
@@ -171,4 +172,25 @@ fn a_second_run_in_the_same_maildir_is_told_at_once() {
     first.finish(std::time::Duration::from_secs(20)).assert_code(130);
     rig.sync();
     assert_in_step(&rig.remote(), &rig.local().snapshot());
+}
+
+/// Dovecot says OK to changes in a folder that was opened with EXAMINE, and does nothing.
+#[test]
+fn a_folder_read_for_a_download_is_opened_again_for_changes() {
+    let mut rig = Rig::usual("examined");
+    rig.ferry.set("on_delete", "\"expunge\"");
+    let mut corpus = Corpus::new(10);
+    rig.fill(&mut corpus, &["INBOX", "Work"], 8);
+    rig.sync();
+    let local = rig.local();
+    let messages = local.messages("Work");
+    local.delete(Path::new(&messages[0].place));
+    local.set_flags("Work", Path::new(&messages[1].place), &flags("FR"));
+    // One changed folder would be open for changes from the look on; of two, the last is opened for its download.
+    rig.fill(&mut corpus, &["INBOX", "Work"], 2);
+    let (outcome, _) = rig.sync();
+    let figures = ["downloaded", "flags_remote", "deleted_remote"].map(|f| outcome.figure(f));
+    assert_eq!(figures, [2, 1, 1]);
+    rig.assert_in_step();
+    assert_eq!(rig.remote()["Work"].len(), 4);
 }

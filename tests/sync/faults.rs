@@ -31,7 +31,7 @@ fn places(end: u64, usual: usize, seed: u64) -> Vec<u64> {
 }
 
 /// Tries every case, several at once, and fails with all complaints.
-fn try_all<T: Send + std::fmt::Debug>(cases: Vec<T>, attempt: impl Fn(&T) -> String + Sync) {
+pub fn try_all<T: Send + std::fmt::Debug>(cases: Vec<T>, attempt: impl Fn(&T) -> String + Sync) {
     let queue = Mutex::new(VecDeque::from(cases));
     let wrong = Mutex::new(Vec::new());
     let next = || queue.lock().unwrap_or_else(|e| e.into_inner()).pop_front();
@@ -115,7 +115,7 @@ fn a_kill_before_any_system_call_does_no_harm() {
 }
 
 /// Runs `sync` and kills it before the nth call of a kind; a run with fewer such calls ends by itself.
-fn killed(ferry: &Ferry, call: &str, nth: u64) {
+pub fn killed(ferry: &Ferry, call: &str, nth: u64) {
     let program = ferry.command(&["sync"]);
     let mut strace = Command::new("strace");
     ferry.dress(&mut strace);

@@ -4,4 +4,5 @@ mod backup;
 mod basics;
 mod faults;
 mod hazards;
+mod histories;
 mod scenarios;

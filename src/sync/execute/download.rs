@@ -190,6 +190,7 @@ impl Run<'_, '_> {
                 return Err(Error::Guard(format!("{} is not on the server", target.name)));
             };
             let set: UidSet = part.wants.keys().copied().collect();
+<<<<<<< HEAD
             // The folder that is open already needs no SELECT; between two requests it is the wall that keeps their answers apart.
             let open = at == 0
                 && conn.open.is_some_and(|(id, validity)| id == part.folder && self.validity(id) == Some(validity));
@@ -197,18 +198,27 @@ impl Run<'_, '_> {
             if !open {
                 conn.open = None;
             }
+=======
+            // The next part of the folder that is open already needs no SELECT.
+            let open =
+                conn.open.filter(|(id, validity, _)| *id == part.folder && self.validity(*id) == Some(*validity));
+            let select =
+                if open.is_some() { None } else { Some(conn.session.send_select(mailbox, Access::ReadOnly, None)?) };
+            conn.open = open;
+>>>>>>> histories
             flights.push((select, conn.session.send_bodies(&set)?));
         }
         let last = load.last().map(|part| part.folder);
         for (part, (select, bodies)) in load.iter_mut().zip(flights) {
             let wanted = self.validity(part.folder);
+            let asked = select.is_some();
             let selected = match select {
                 Some(select) => conn.session.finish_select(select).map(|s| s.figures.uid_validity),
                 None => Ok(wanted),
             };
             let same = selected.as_ref().is_ok_and(|now| same_validity(*now, wanted));
-            if same && last == Some(part.folder) {
-                conn.open = wanted.map(|validity| (part.folder, validity));
+            if asked && same && last == Some(part.folder) {
+                conn.open = wanted.map(|validity| (part.folder, validity, Access::ReadOnly));
             }
             let target = self.folder(part.folder)?;
             let mut sink = Receiver {
