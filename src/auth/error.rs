@@ -7,13 +7,13 @@ use crate::severity::{Kind, Retry, Scope, Severity};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The profile names no source, and there is nobody to ask.
-    #[error("no password for {account}: the profile names none, and there is no terminal to ask on")]
+    #[error("no password: the profile names none, and there is no terminal to ask on")]
     Missing {
         /// The account's name.
         account: String,
     },
     /// A source gave nothing.
-    #[error("no password for {account}: {key} {why}")]
+    #[error("no password: {key} {why}")]
     Source {
         /// The account's name.
         account: String,
@@ -93,7 +93,16 @@ impl Severity for Error {
             Self::Source { key: "password_keyring", .. } => Some(
                 "a keyring needs a desktop session; under cron use password_command or a systemd credential".to_owned(),
             ),
-            Self::Source { .. } => Some("run the command, or look at the file or variable, by hand".to_owned()),
+            Self::Source { key: "password_command", .. } => Some(
+                "run the command in a shell: it must end with 0 and print the password as its first line; cron has few variables and no session".to_owned(),
+            ),
+            Self::Source { key: "password_env", .. } => {
+                Some("set the variable where mailferry is started; cron and systemd do not read your shell's files".to_owned())
+            }
+            Self::Source { key: "password_file" | "the credential of systemd", .. } => {
+                Some("write the password into the file's first line, and let no one else read it (chmod 600)".to_owned())
+            }
+            Self::Source { .. } => Some("use password_command or password_file".to_owned()),
             Self::Unusable { .. } => Some("a password is one line without control characters at its end".to_owned()),
             Self::Token { account, why } => why.advice(account),
             Self::TokenCommand { .. } => Some("run token_command by hand; it must print an access token".to_owned()),

@@ -184,7 +184,7 @@ pub struct Work {
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Limits {
     /// At most so many new messages; the rest stays for the next run
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<NonZeroU64>,
     /// Skip larger messages, such as 25M
     #[arg(long, value_name = "SIZE", value_parser = measure::size)]
@@ -361,6 +361,10 @@ pub struct ManArgs {
 
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {
     measure::fingerprint(text).map(Fingerprint)
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroU64, String> {
+    text.parse().map_err(|_| "is not a number from 1 on".to_owned())
 }
 
 fn pattern(text: &str) -> Result<String, String> {

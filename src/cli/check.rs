@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use super::advice;
 use super::args::SelectArgs;
 use super::context::{Context, Roots, env};
 use super::exit::{Exit, account_exit, run_exit};
@@ -98,7 +99,8 @@ impl Check<'_> {
 
     /// Tells that something does not work.
     pub fn fail(&mut self, name: &'static str, error: &dyn Severity) {
-        self.broken(name, error.kind(), &error.to_string(), error.hint().as_deref());
+        let hint = advice::of(error, Some(self.account));
+        self.broken(name, error.kind(), &error.to_string(), hint.as_deref());
     }
 
     /// As [`Check::fail`], in parts.
@@ -343,7 +345,6 @@ fn imap_capabilities(capabilities: &imap::Capabilities) -> String {
         ("MULTIAPPEND", c.multiappend),
         ("LITERAL+", c.literal_plus || c.literal_minus),
         ("ESEARCH", c.esearch),
-        ("COMPRESS", c.compress_deflate),
         ("IDLE", c.idle),
         ("NOTIFY", c.notify),
         ("OBJECTID", c.objectid || c.gmail),

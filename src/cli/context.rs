@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::advice;
 use super::args::Global;
 use super::exit::{Exit, account_exit};
 use crate::account::{Account, Protocol, SecretSource};
@@ -78,7 +79,7 @@ impl Context {
 
     /// Tells a failure; gives its exit.
     pub fn fail(&self, account: Option<&str>, error: &dyn Severity) -> Exit {
-        self.ui.error(error.kind(), account, &error.to_string(), error.hint().as_deref());
+        self.ui.error(error.kind(), account, &error.to_string(), advice::of(error, None).as_deref());
         Exit::Failed(error.kind())
     }
 

@@ -9,6 +9,8 @@ use super::args::Cli;
 
 mod manual;
 mod profile;
+#[cfg(test)]
+mod promises;
 mod roff;
 
 pub use profile::EXAMPLE;

@@ -1,5 +1,6 @@
 //! The command line: arguments in, exit status out.
 
+mod advice;
 pub mod args;
 mod check;
 mod check_local;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::advice::{self, Advised};
 use super::context::Context;
 use super::exit::{Exit, account_exit, result};
 use super::hold::Held;
@@ -189,7 +190,14 @@ impl Worker<'_> {
     /// Tells a failure that ends the account.
     pub fn failed(&self, task: &Task, error: &dyn Severity) -> Done {
         let kind = error.kind();
-        self.tell(task, Body::Error { kind: kind.as_str(), message: error.to_string(), hint: error.hint() });
+        self.tell(
+            task,
+            Body::Error {
+                kind: kind.as_str(),
+                message: error.to_string(),
+                hint: advice::of(error, Some(&task.account)),
+            },
+        );
         Done { kinds: vec![kind], ..Done::default() }
     }
 
@@ -286,6 +294,7 @@ impl Worker<'_> {
         sink: &dyn Sink,
     ) -> Done {
         let (account, stop) = (&task.account, &self.context.stop);
+        let sink: &dyn Sink = &Advised::new(sink, account);
         let trace = self.context.trace(&account.name);
         let (layout, file_system) = (held.layout(account), held.file_system);
         match &task.work {

@@ -63,7 +63,7 @@ pub fn parse(text: &str) -> (Profile, Vec<Complaint>) {
         let line = error.span().map_or(1, |span| lines.of(span.start));
         // The parser's message never quotes the line, which may hold a password.
         if !complaints.iter().any(|c| c.line == Some(line)) {
-            complaints.push(Complaint::config(syntax(error.message())).at(line).hint(SYNTAX_HINT));
+            complaints.push(Complaint::config(syntax(error.message())).at(line).hint(syntax_hint(error.message())));
         }
     }
     if !complaints.is_empty() {
@@ -86,6 +86,13 @@ pub fn parse(text: &str) -> (Profile, Vec<Complaint>) {
 }
 
 const SYNTAX_HINT: &str = "text values stand in quotes, as in user = \"me@example.org\"; lists in brackets";
+
+fn syntax_hint(message: &str) -> &'static str {
+    if message.contains("duplicate key") {
+        return "each key, and each [accounts.NAME], stands once: remove one of the two";
+    }
+    SYNTAX_HINT
+}
 
 fn syntax(message: &str) -> String {
     let first = message.lines().next().unwrap_or_default();

@@ -114,6 +114,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Complaint {
         Complaint::config("there is no such config file").hint("`mailferry setup` makes one; --config names another")
     } else {
         Complaint::config(format!("the config file cannot be read: {error}"))
+            .hint("--config FILE names a TOML file that you may read")
     };
     complaint.file = Some(path.to_owned());
     complaint

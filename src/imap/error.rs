@@ -18,6 +18,9 @@ pub enum Error {
     /// The server broke the protocol.
     #[error("the server breaks the protocol: {0}")]
     Protocol(String),
+    /// What answered does not speak IMAP; what it said first, cleaned.
+    #[error("that is no IMAP server, it says {0:?}")]
+    NotImap(String),
     /// What the server sent is larger than any honest answer.
     #[error("the server sent more than is allowed: {0}")]
     Limit(&'static str),
@@ -88,6 +91,7 @@ impl Error {
             Self::Refused { code, .. } | Self::Bye { code, .. } | Self::Login { code, .. } => code.as_ref(),
             Self::Transport(_)
             | Self::Protocol(_)
+            | Self::NotImap(_)
             | Self::Limit(_)
             | Self::Mechanism(_)
             | Self::Sasl(_)
@@ -115,6 +119,7 @@ impl Error {
             Self::Unsupported(what) => Self::Unsupported(what),
             Self::Transport(_)
             | Self::Protocol(_)
+            | Self::NotImap(_)
             | Self::Limit(_)
             | Self::Bye { .. }
             | Self::Login { .. }
@@ -142,6 +147,7 @@ impl Severity for Error {
         match self {
             Self::Transport(error) => error.scope(),
             Self::Protocol(_)
+            | Self::NotImap(_)
             | Self::Limit(_)
             | Self::Bye { .. }
             | Self::Login { .. }
@@ -160,7 +166,9 @@ impl Severity for Error {
             Self::Transport(error) => error.retry(),
             Self::Mechanism(error) => error.retry(),
             Self::Sasl(error) => error.retry(),
-            Self::Protocol(_) | Self::Limit(_) | Self::NoStartTls | Self::Unsupported(_) => Retry::Never,
+            Self::Protocol(_) | Self::NotImap(_) | Self::Limit(_) | Self::NoStartTls | Self::Unsupported(_) => {
+                Retry::Never
+            }
             Self::Bye { .. } if !self.says_later() => Retry::Now,
             Self::Bye { .. } | Self::Skipped(_) | Self::Unanswered | Self::Sink(_) | Self::Source(_) => Retry::Later,
             Self::Refused { .. } | Self::Login { .. } => {
@@ -177,7 +185,9 @@ impl Severity for Error {
         match self {
             Self::Transport(error) => error.kind(),
             Self::Bye { .. } | Self::Skipped(_) | Self::Unanswered => Kind::TryLater,
-            Self::Protocol(_) | Self::Limit(_) | Self::NoStartTls | Self::Unsupported(_) => Kind::Protocol,
+            Self::Protocol(_) | Self::NotImap(_) | Self::Limit(_) | Self::NoStartTls | Self::Unsupported(_) => {
+                Kind::Protocol
+            }
             Self::Refused { .. } if self.says_later() => Kind::TryLater,
             Self::Refused { .. } => Kind::Protocol,
             Self::Login { .. } if self.says_later() => Kind::TryLater,
@@ -192,6 +202,10 @@ impl Severity for Error {
         match self {
             Self::Transport(error) => error.hint(),
             Self::Login { text, .. } => super::quirks::login_hint(text).map(str::to_owned),
+            Self::NotImap(said) if said.starts_with("+OK") || said.starts_with("-ERR") => {
+                Some("it speaks POP3: set protocol = \"pop3\", or the port of IMAP (993, or 143 with starttls)".to_owned())
+            }
+            Self::NotImap(_) => Some("check host, port and protocol".to_owned()),
             Self::NoStartTls => Some(
                 "use tls = \"implicit\" (port 993); a server that used to offer STARTTLS may be hidden by somebody in between"
                     .to_owned(),

@@ -119,7 +119,7 @@ fn greeting(connection: &mut Connection) -> Result<bool, Error> {
         | Response::Continue(_)
         | Response::Message { .. }
         | Response::Data { .. }
-        | Response::Nothing => Err(Error::protocol("it is no IMAP server", &bytes)),
+        | Response::Nothing => Err(Error::NotImap(clean_bytes(bytes.get(..200).unwrap_or(&bytes)))),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::imap::{self, Access, FetchSet, Items, ListAsk, ListedFolder, Listing, MailboxName, SpecialUse};
+use crate::mail::pattern::Patterns;
 use crate::mail::snapshot::Figures;
 use crate::mail::{FolderName, Side, UidSet};
 use crate::maildir::{self, Discovery, deliver};
@@ -57,16 +58,34 @@ pub fn prepare(engine: &mut Engine<'_>, full: bool) -> Result<(Folders, Trash), 
     let plan = listed.decide(&rules(engine, full && engine.job.options.full));
     let trash = trash_of(engine, &listed.listing, &plan)?;
     note_foreign(engine, &listed.found)?;
-    if plan.steps.is_empty() && engine.job.options.only.is_some() {
-        let hint = "`mailferry folders ACCOUNT` lists their names";
-        engine.warn(None, "--folder matches no folder of this account".to_owned(), Some(hint));
-    }
+    note_unmatched(engine, &listed)?;
     if !engine.job.options.dry_run {
         sleep(engine, &listed.known, &plan)?;
     }
     let out = open(engine, &mut conn, &listed, &plan.steps)?;
     engine.give_back(conn);
     Ok((out, trash))
+}
+
+const HINT: &str = "`mailferry folders` lists the names; write them as they stand there";
+
+/// Patterns that select nothing on either side: most are typing errors, and nothing else would tell.
+fn note_unmatched(engine: &Engine<'_>, listed: &Listed) -> Result<(), Error> {
+    let mut known: Vec<FolderName> = listed.listing.folders.iter().map(|folder| folder.name.clone()).collect();
+    known.extend(listed.found.folders.iter().map(|folder| folder.name.clone()));
+    let quoted = |patterns: &Patterns| -> Vec<String> {
+        patterns.unmatched(&known).into_iter().map(|pattern| format!("{pattern:?}")).collect()
+    };
+    let asked = engine.job.options.only.as_ref().map(quoted).unwrap_or_default();
+    if !asked.is_empty() {
+        engine.warn(None, format!("--folder {} matches no folder", asked.join(", ")), Some(HINT));
+    }
+    let unmatched = quoted(&engine.job.account.folders);
+    if unmatched.is_empty() {
+        return engine.cleared(None, "patterns");
+    }
+    let detail = format!("{} in `folders` matches no folder", unmatched.join(", "));
+    engine.standing(None, "patterns", &detail, Some(HINT))
 }
 
 /// Brings folders to where their steps want them; one that fails is told of and left out.

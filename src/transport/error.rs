@@ -268,8 +268,8 @@ impl Severity for Error {
             | Self::Timeout { .. }
             | Self::Deadline { .. }
             | Self::Stopped
-            | Self::Setting { .. }
             | Self::Protocol { .. } => None,
+            Self::Setting { key, .. } => Some(format!("put the file there, or correct {key}")),
         }
     }
 }

@@ -13,6 +13,9 @@ use crate::mail::text::clean;
 /// More bars than this would push everything else off the screen.
 const MOST_BARS: usize = 10;
 
+/// A rate over less time than this says nothing.
+const TELLING: Duration = Duration::from_millis(500);
+
 /// What `done` and `total` count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -28,7 +31,13 @@ pub struct Bars {
     shown: bool,
     colored: bool,
     columns: usize,
-    bars: Mutex<HashMap<String, HashMap<String, ProgressBar>>>,
+    bars: Mutex<HashMap<String, HashMap<String, Bar>>>,
+}
+
+/// A bar, and where the work stood when it appeared: the rate is that of what came since.
+struct Bar {
+    bar: ProgressBar,
+    start: u64,
 }
 
 impl Bars {
@@ -50,9 +59,9 @@ impl Bars {
             remove(&mut bars, account, what);
             return;
         }
-        if let Some(bar) = bars.get(account).and_then(|b| b.get(what)) {
+        if let Some(Bar { bar, start }) = bars.get(account).and_then(|b| b.get(what)) {
             if bar.length() != known(total) {
-                bar.set_style(style(total > 0, unit, self.colored));
+                bar.set_style(style(total > 0, (*start, unit), self.colored));
                 match known(total) {
                     Some(length) => bar.set_length(length),
                     None => bar.unset_length(),
@@ -65,10 +74,10 @@ impl Bars {
             return;
         }
         let bar = self.multi.add(ProgressBar::with_draw_target(known(total), ProgressDrawTarget::hidden()));
-        bar.set_style(style(total > 0, unit, self.colored));
+        bar.set_style(style(total > 0, (done, unit), self.colored));
         bar.set_prefix(prefix(account, what, self.columns));
         bar.set_position(done);
-        bars.entry(account.to_owned()).or_default().insert(what.to_owned(), bar);
+        bars.entry(account.to_owned()).or_default().insert(what.to_owned(), Bar { bar, start: done });
     }
 
     /// Takes one bar away, if it is there.
@@ -82,14 +91,14 @@ impl Bars {
     pub fn end_account(&self, account: &str) {
         if self.shown {
             let gone = self.bars.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
-            gone.iter().flat_map(HashMap::values).for_each(ProgressBar::finish_and_clear);
+            gone.iter().flat_map(HashMap::values).for_each(|one| one.bar.finish_and_clear());
         }
     }
 
     /// Takes all bars away, as the program's last act or before a prompt.
     pub fn end_all(&self) {
         let gone = std::mem::take(&mut *self.bars.lock().unwrap_or_else(PoisonError::into_inner));
-        gone.values().flat_map(HashMap::values).for_each(ProgressBar::finish_and_clear);
+        gone.values().flat_map(HashMap::values).for_each(|one| one.bar.finish_and_clear());
     }
 
     /// Does `print` while no bar stands on the screen, so that what it prints appears above them.
@@ -98,9 +107,9 @@ impl Bars {
     }
 }
 
-fn remove(bars: &mut HashMap<String, HashMap<String, ProgressBar>>, account: &str, what: &str) {
-    if let Some(bar) = bars.get_mut(account).and_then(|b| b.remove(what)) {
-        bar.finish_and_clear();
+fn remove(bars: &mut HashMap<String, HashMap<String, Bar>>, account: &str, what: &str) {
+    if let Some(one) = bars.get_mut(account).and_then(|b| b.remove(what)) {
+        one.bar.finish_and_clear();
     }
 }
 
@@ -114,7 +123,7 @@ fn prefix(account: &str, what: &str, columns: usize) -> String {
     fit(&text, (columns / 3).clamp(12, 40), false)
 }
 
-fn style(bounded: bool, unit: Unit, colored: bool) -> ProgressStyle {
+fn style(bounded: bool, (start, unit): (u64, Unit), colored: bool) -> ProgressStyle {
     let template = match (bounded, colored) {
         (true, true) => "{prefix} {wide_bar:.cyan} {figures} {rate} {left}",
         (true, false) => "{prefix} {wide_bar} {figures} {rate} {left}",
@@ -128,10 +137,12 @@ fn style(bounded: bool, unit: Unit, colored: bool) -> ProgressStyle {
             let _ = out.write_str(&figures(state.pos(), state.len(), unit));
         })
         .with_key("rate", move |state: &ProgressState, out: &mut dyn Write| {
-            let _ = out.write_str(&rate(state.per_sec(), unit));
+            let _ = out.write_str(&rate(speed(state.pos().saturating_sub(start), state.elapsed()), unit));
         })
-        .with_key("left", |state: &ProgressState, out: &mut dyn Write| {
-            let _ = out.write_str(&left(state.eta()));
+        .with_key("left", move |state: &ProgressState, out: &mut dyn Write| {
+            let speed = speed(state.pos().saturating_sub(start), state.elapsed());
+            let rest = state.len().unwrap_or_default().saturating_sub(state.pos());
+            let _ = out.write_str(&speed.map_or_else(|| left(Duration::ZERO), |speed| left(time_for(rest, speed))));
         })
 }
 
@@ -144,12 +155,22 @@ fn figures(done: u64, total: Option<u64>, unit: Unit) -> String {
     fit(&text, text.len().max(17), true)
 }
 
-fn rate(per_second: f64, unit: Unit) -> String {
-    // Saturates; rates are not negative.
-    let whole = Duration::try_from_secs_f64(per_second).map_or(0, |d| d.as_secs());
-    let text = match unit {
-        Unit::Messages => format!("{whole}/s"),
-        Unit::Bytes => format!("{}/s", size(whole)),
+/// So much a second on the average; `None` as long as too little time has passed to tell.
+fn speed(count: u64, time: Duration) -> Option<u64> {
+    let count = u128::from(count).saturating_mul(1000);
+    (time >= TELLING).then(|| u64::try_from(count / time.as_millis().max(1)).unwrap_or(u64::MAX))
+}
+
+/// How long `rest` takes; [`Duration::MAX`] at a standstill.
+fn time_for(rest: u64, speed: u64) -> Duration {
+    rest.checked_div(speed).map_or(Duration::MAX, Duration::from_secs)
+}
+
+fn rate(speed: Option<u64>, unit: Unit) -> String {
+    let text = match (speed, unit) {
+        (None, Unit::Messages | Unit::Bytes) => String::new(),
+        (Some(speed), Unit::Messages) => format!("{speed}/s"),
+        (Some(speed), Unit::Bytes) => format!("{}/s", size(speed)),
     };
     fit(&text, text.len().max(10), true)
 }
@@ -274,10 +295,20 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_is_that_of_the_bars_own_time() {
+        assert_eq!(speed(5_000, Duration::from_secs(10)), Some(500));
+        assert_eq!(speed(u64::MAX, Duration::from_millis(1)), None);
+        assert_eq!(speed(u64::MAX, Duration::from_millis(500)), Some(u64::MAX));
+        assert_eq!(time_for(1_000, 10), Duration::from_secs(100));
+        assert_eq!(time_for(1_000, 0), Duration::MAX);
+    }
+
+    #[test]
     fn figures_have_their_places() {
         assert_eq!(figures(1, Some(20), Unit::Messages), "             1/20");
-        assert_eq!(rate(511.7, Unit::Messages), "     511/s");
-        assert_eq!(rate(f64::NAN, Unit::Bytes), "     0 B/s");
+        assert_eq!(rate(Some(511), Unit::Messages), "     511/s");
+        assert_eq!(rate(Some(0), Unit::Bytes), "     0 B/s");
+        assert_eq!(rate(None, Unit::Bytes), "          ");
         assert_eq!(left(Duration::from_secs(97)), "  1:37 left");
         assert_eq!(left(Duration::from_secs(7_260)), "2:01 h left");
         assert_eq!(left(Duration::MAX), "           ");

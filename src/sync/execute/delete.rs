@@ -74,10 +74,7 @@ impl Run<'_, '_> {
     fn delete_there(&self, conn: &mut Conn, folder: FolderId, doomed: &[Doomed]) -> Result<(), Error> {
         let plan: BTreeMap<RowId, Doomed> = doomed.iter().map(|d| (d.row, *d)).collect();
         let ids: Vec<RowId> = plan.keys().copied().collect();
-<<<<<<< HEAD
-=======
         // A statement of its own: the state stays locked to the end of the one that asks it.
->>>>>>> histories
         let rows = self.engine.state().rows(&ids)?;
         let rows = self.without_shared(folder, rows)?;
         let there: BTreeSet<RowId> = self.still_there(conn, folder, &rows)?.iter().map(|r| r.id).collect();

@@ -15,6 +15,7 @@ use crate::state::{FolderId, Mark, Row, RowId, base, folder};
 use super::super::engine::{Conn, Error};
 use super::super::op::Op;
 use super::super::view::RemoteNew;
+use super::progress::Progress;
 use super::{Run, lock, settle};
 
 /// At most so many messages are asked for with one command.
@@ -64,13 +65,6 @@ struct Waiting {
     flags: Flags,
 }
 
-/// Progress over all workers.
-#[derive(Default)]
-struct Progress {
-    done: u64,
-    total: u64,
-}
-
 impl Run<'_, '_> {
     pub(super) fn download(&self, ops: Vec<Op>) -> Result<(), Error> {
         let mut wanted: BTreeMap<FolderId, BTreeMap<Uid, Want>> = BTreeMap::new();
@@ -92,13 +86,14 @@ impl Run<'_, '_> {
             return Ok(());
         }
         let parts = cut(wanted);
-        let bytes: u64 = parts.iter().map(Part::bytes).sum();
+        let progress = Progress::of(parts.iter().map(|part| (part.folder, part.bytes())));
+        let bytes = progress.total();
         let folders = parts.len();
         let worth = 1 + usize::try_from(bytes / WORTH_BYTES).unwrap_or(usize::MAX).max(folders / WORTH_FOLDERS);
         // A server on this machine shares its processors with us: more than two connections only get in each other's way.
         let most = if self.engine.is_loopback()? { 2 } else { usize::MAX };
         let workers = self.engine.job.account.connections.min(worth).min(parts.len()).min(most);
-        let progress = Mutex::new(Progress { done: 0, total: bytes });
+        let progress = Mutex::new(progress);
         let queue = Mutex::new(VecDeque::from(parts));
         let fatal: Mutex<Option<Error>> = Mutex::new(None);
         let work = || {
@@ -190,22 +185,13 @@ impl Run<'_, '_> {
                 return Err(Error::Guard(format!("{} is not on the server", target.name)));
             };
             let set: UidSet = part.wants.keys().copied().collect();
-<<<<<<< HEAD
             // The folder that is open already needs no SELECT; between two requests it is the wall that keeps their answers apart.
-            let open = at == 0
-                && conn.open.is_some_and(|(id, validity)| id == part.folder && self.validity(id) == Some(validity));
-            let select = if open { None } else { Some(conn.session.send_select(mailbox, Access::ReadOnly, None)?) };
-            if !open {
-                conn.open = None;
-            }
-=======
-            // The next part of the folder that is open already needs no SELECT.
-            let open =
-                conn.open.filter(|(id, validity, _)| *id == part.folder && self.validity(*id) == Some(*validity));
+            let open = conn
+                .open
+                .filter(|(id, validity, _)| at == 0 && *id == part.folder && self.validity(*id) == Some(*validity));
             let select =
                 if open.is_some() { None } else { Some(conn.session.send_select(mailbox, Access::ReadOnly, None)?) };
             conn.open = open;
->>>>>>> histories
             flights.push((select, conn.session.send_bodies(&set)?));
         }
         let last = load.last().map(|part| part.folder);
@@ -450,17 +436,15 @@ struct Receiver<'a, 'b, 'r, 'e> {
 
 impl Receiver<'_, '_, '_, '_> {
     fn advance(&mut self, bytes: u64) {
-        let mut progress = lock(self.progress);
-        progress.done += bytes;
-        if self.last.elapsed() > Duration::from_millis(50) {
+        let (all, folder) = lock(self.progress).advance(self.part.folder, bytes);
+        if self.last.elapsed() > Duration::from_millis(50) || folder.is_whole() {
             self.last = Instant::now();
-            let account = &self.run.engine.job.account.name;
-            self.run.engine.job.sink.progress_bytes(
-                account,
-                &self.name,
-                progress.done.min(progress.total),
-                progress.total,
-            );
+            let job = &self.run.engine.job;
+            let account = &job.account.name;
+            if let Some(all) = all {
+                job.sink.progress_bytes(account, "", all.done, all.total);
+            }
+            job.sink.progress_bytes(account, &self.name, folder.done, folder.total);
         }
     }
 }

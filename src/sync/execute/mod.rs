@@ -6,6 +6,7 @@ mod download;
 mod flags;
 mod identity;
 mod moves;
+mod progress;
 pub(super) mod settle;
 mod upload;
 

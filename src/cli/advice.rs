@@ -1,0 +1,95 @@
+//! What to do about a failure that does not say so itself: by the provider, else by the class of the failure. PURE.
+
+use crate::account::Account;
+use crate::config::presets;
+use crate::severity::{Kind, Severity};
+use crate::ui::event::{Body, Event, Sink};
+
+/// The hint of `error`, else what its class and the account's provider advise.
+#[must_use]
+pub fn of(error: &dyn Severity, account: Option<&Account>) -> Option<String> {
+    error.hint().or_else(|| general(error.kind().as_str(), account).map(str::to_owned))
+}
+
+/// What helps against a class of failures, by the word that it has in JSON.
+fn general(kind: &str, account: Option<&Account>) -> Option<&'static str> {
+    let is = |other: Kind| kind == other.as_str();
+    if is(Kind::Auth) {
+        let preset = account.and_then(|account| account.provider.as_deref()).and_then(presets::find);
+        let advice = preset.map(|preset| preset.advice).filter(|advice| !advice.is_empty());
+        return Some(advice.unwrap_or(
+            "check user and password; many providers want an app password or OAuth 2.0 instead of the account's password",
+        ));
+    }
+    if is(Kind::Disk) {
+        return Some("look at the path: its owner, its permissions, the space and the disk; then run again");
+    }
+    if is(Kind::TryLater) {
+        return Some("the next run tries again");
+    }
+    is(Kind::Protocol).then_some("the next run tries again; -vv shows what was said, check host, port and protocol")
+}
+
+/// Gives events that lack advice some.
+pub struct Advised<'a> {
+    inner: &'a dyn Sink,
+    account: &'a Account,
+}
+
+impl<'a> Advised<'a> {
+    /// In front of `inner`.
+    #[must_use]
+    pub fn new(inner: &'a dyn Sink, account: &'a Account) -> Self {
+        Self { inner, account }
+    }
+}
+
+impl Sink for Advised<'_> {
+    fn event(&self, mut event: Event) {
+        if let Body::Error { kind, hint, .. } = &mut event.body
+            && hint.is_none()
+        {
+            *hint = general(kind, Some(self.account)).map(str::to_owned);
+        }
+        self.inner.event(event);
+    }
+
+    fn progress(&self, account: &str, what: &str, done: u64, total: u64) {
+        self.inner.progress(account, what, done, total);
+    }
+
+    fn progress_bytes(&self, account: &str, what: &str, done: u64, total: u64) {
+        self.inner.progress_bytes(account, what, done, total);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, check::World};
+    use std::path::Path;
+
+    fn account(text: &str) -> Account {
+        let env = |name: &str| (name == "HOME").then(|| "/home/me".to_owned());
+        let world = World { env: &env, base: Path::new("/"), private: true };
+        config::parse(text, Path::new("c"), &world).unwrap().accounts.remove(0)
+    }
+
+    #[test]
+    fn a_refused_login_is_explained_by_the_provider() {
+        let gmail = account("[accounts.a]\nprovider = 'gmail'\nprotocol = 'imap'\nuser = 'u'\n");
+        assert!(general("auth", Some(&gmail)).unwrap().contains("apppasswords"));
+        let own = account("[accounts.a]\nprotocol = 'imap'\nhost = 'h.example'\nuser = 'u'\n");
+        assert!(general("auth", Some(&own)).unwrap().contains("check user and password"));
+    }
+
+    #[test]
+    fn what_the_failure_says_itself_is_better() {
+        let hinted = crate::state::Error::Link { path: "/x".into() };
+        assert_eq!(of(&hinted, None), hinted.hint());
+        let bare = crate::state::Error::Interrupted;
+        assert_eq!(of(&bare, None), None);
+        assert!(["disk", "try_later", "protocol"].iter().all(|kind| general(kind, None).is_some()));
+        assert!(["guard", "config", "usage", "interrupted"].iter().all(|kind| general(kind, None).is_none()));
+    }
+}
