@@ -125,7 +125,9 @@ pub fn assert_harmless(ferry: &Ferry, outcome: &Outcome) {
 /// A run with these arguments that must be harmless and end with one of these codes.
 #[track_caller]
 pub fn survive(ferry: &Ferry, args: &[&str], codes: &[i32]) -> Outcome {
-    let outcome = ferry.json(args);
+    let mut all = args.to_vec();
+    all.extend(["--json", "-vv"]);
+    let outcome = ferry.run(&all);
     let fits = outcome.code.is_some_and(|c| codes.contains(&c));
     assert!(fits, "{:?} is none of {codes:?}\n{}{}", outcome.code, outcome.stdout, outcome.stderr);
     assert_harmless(ferry, &outcome);
