@@ -9,8 +9,9 @@ use crate::mail::{Component, FolderName};
 /// The longest name of a file or directory, in bytes.
 pub(super) const NAME_MAX: usize = 255;
 
-/// Names of one level that mean something else in a Maildir.
-const RESERVED: [&str; 3] = ["cur", "new", "tmp"];
+/// Names of one level that mean something else in a Maildir: a server's folder `INBOX/dovecot-keywords` would take the place of
+/// INBOX's list of keywords.
+const RESERVED: [&str; 5] = ["cur", "new", "tmp", super::keywords::FILE, super::keywords::TEMPORARY];
 
 /// Whether a directory of this name is part of a folder, not a folder.
 pub(super) fn is_reserved(name: &[u8]) -> bool {

@@ -17,7 +17,7 @@ use crate::mail::{Flags, Keyword, System};
 
 /// The file's name.
 pub(super) const FILE: &str = "dovecot-keywords";
-const TEMPORARY: &str = "dovecot-keywords.mailferry";
+pub(super) const TEMPORARY: &str = "dovecot-keywords.mailferry";
 /// The files that we put beside `cur`.
 pub(super) const FILES: &[&str] = &[FILE, TEMPORARY];
 /// How many letters there are.

@@ -166,7 +166,7 @@ impl Shared {
 }
 
 fn is_message_dir(path: &Path) -> bool {
-    path.file_name().and_then(|n| n.to_str()).is_some_and(|n| super::encode::is_reserved(n.as_bytes()))
+    path.file_name().and_then(|n| n.to_str()).is_some_and(|n| matches!(n, "cur" | "new" | "tmp"))
 }
 
 /// Whether a kind of event can mean that messages came, went or were renamed: reading and writing in place do not.

@@ -262,7 +262,7 @@ fn encode(level: &str, layout: Layout) -> String {
         }
     }
     match out.as_str() {
-        "cur" | "new" | "tmp" => format!("%{:02X}{}", out.as_bytes()[0], &out[1..]),
+        "cur" | "new" | "tmp" | "dovecot-keywords" => format!("%{:02X}{}", out.as_bytes()[0], &out[1..]),
         _ => out,
     }
 }
