@@ -1,6 +1,7 @@
 //! Random histories: people change both sides while runs come, are killed or cut off. Nothing is lost, nothing is doubled.
 //!
-//! `MAILFERRY_HISTORIES=N` tries N of them, `MAILFERRY_HISTORY=SEED` just that one, whose steps are then printed.
+//! `MAILFERRY_HISTORIES=N` tries N of them, from the seed `MAILFERRY_HISTORY_FROM` on; `MAILFERRY_HISTORY=SEED` just that one,
+//! whose steps are then printed.
 
 mod change;
 mod model;
@@ -272,8 +273,9 @@ fn history(seed: u64, aloud: bool) -> String {
 fn random_histories_with_faults_lose_and_double_nothing() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let one = number("MAILFERRY_HISTORY");
-    let seeds: Vec<u64> =
-        one.map_or_else(|| (1..=number("MAILFERRY_HISTORIES").unwrap_or(USUAL)).collect(), |s| vec![s]);
+    let first = number("MAILFERRY_HISTORY_FROM").unwrap_or(1);
+    let count = number("MAILFERRY_HISTORIES").unwrap_or(USUAL);
+    let seeds: Vec<u64> = one.map_or_else(|| (first..first + count).collect(), |seed| vec![seed]);
     println!("histories {seeds:?}");
     try_all(seeds, |seed| history(*seed, one.is_some()));
 }
