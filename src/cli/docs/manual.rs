@@ -155,7 +155,20 @@ fn limitations(out: &mut Roff) {
         )
         .text("Google does not allow its mail scope in the device flow: `auth --device` does not work there.")
         .text("Exchange reports sizes that are estimates and refuses keywords; both are known and left in peace.")
-        .text("Two machines may sync one server mailbox, each into its own Maildir, but not one shared Maildir at once.");
+        .text("Two machines may sync one server mailbox, each into its own Maildir, but not one shared Maildir at once.")
+        .text(
+            "A file that appears in `cur` or `new` is uploaded when it is two seconds old, for it may still be written to: \
+             a younger one waits for the next run.",
+        )
+        .text(
+            "A Maildir's file ends in a line end, and so does what POP3 transfers: a message whose last line has none on \
+             the server has one after a fetch by POP3.",
+        )
+        .text(
+            "Of the extensions that a server offers, COMPRESS and UTF8=ACCEPT are not used: folder names go in modified \
+             UTF-7, which every server knows.",
+        )
+        .text("It writes nothing but Maildir, sends no mail and does not filter. It is made for Linux.");
 }
 
 /// The sections of a command's page after its options.
