@@ -72,11 +72,14 @@ impl Run<'_, '_> {
     }
 
     fn delete_there(&self, conn: &mut Conn, folder: FolderId, doomed: &[Doomed]) -> Result<(), Error> {
-        let plan: BTreeMap<RowId, Doomed> = doomed.iter().map(|d| (d.row, *d)).collect();
+        let mut plan: BTreeMap<RowId, Doomed> = doomed.iter().map(|d| (d.row, *d)).collect();
         let ids: Vec<RowId> = plan.keys().copied().collect();
         // A statement of its own: the state stays locked to the end of the one that asks it.
         let rows = self.engine.state().rows(&ids)?;
         let rows = self.without_shared(folder, rows)?;
+        if conn.session.capabilities().gmail {
+            self.take_labels_only(&rows, &mut plan)?;
+        }
         let there: BTreeSet<RowId> = self.still_there(conn, folder, &rows)?.iter().map(|r| r.id).collect();
         for removal in [Removal::Flag, Removal::Trash, Removal::Expunge] {
             let wanted: Vec<&Row> =
@@ -109,6 +112,20 @@ impl Run<'_, '_> {
             self.count(|s| s.deleted_remote += set.len());
             if gone && !local.is_empty() {
                 self.delete_here(folder, &local.into_iter().collect::<Vec<_>>())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// On Gmail a folder is a label: while another folder holds the message its deletion takes the label, and only the last goes to
+    /// Trash.
+    fn take_labels_only(&self, rows: &[Row], plan: &mut BTreeMap<RowId, Doomed>) -> Result<(), Error> {
+        for row in rows {
+            let Some(name) = &row.identity.email_id else { continue };
+            let others = self.engine.state().rows_by_email_id(name)?;
+            let held = others.iter().any(|o| o.folder != row.folder && o.uid.is_some() && o.file.is_some());
+            if held && let Some(doomed) = plan.get_mut(&row.id).filter(|d| d.removal == Removal::Trash) {
+                doomed.removal = Removal::Expunge;
             }
         }
         Ok(())

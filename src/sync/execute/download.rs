@@ -15,6 +15,7 @@ use crate::state::{FolderId, Mark, Row, RowId, base, folder};
 use super::super::engine::{Conn, Error};
 use super::super::op::Op;
 use super::super::view::RemoteNew;
+use super::copies::Wanted;
 use super::progress::Progress;
 use super::{Run, lock, settle};
 
@@ -37,11 +38,11 @@ const WORTH_FOLDERS: usize = 24;
 
 /// One message that is wanted.
 #[derive(Clone)]
-struct Want {
-    uid: Uid,
+pub(super) struct Want {
+    pub(super) uid: Uid,
     /// Its row, if it has one: waiting, or with a file that is missing.
-    row: Option<Box<Row>>,
-    message: RemoteMessage,
+    pub(super) row: Option<Box<Row>>,
+    pub(super) message: RemoteMessage,
 }
 
 /// Messages of one folder that are asked for with one command.
@@ -59,15 +60,15 @@ impl Part {
 }
 
 /// What waits in a worker's batch for its row.
-struct Waiting {
-    folder: FolderId,
-    want: Want,
-    flags: Flags,
+pub(super) struct Waiting {
+    pub(super) folder: FolderId,
+    pub(super) want: Want,
+    pub(super) flags: Flags,
 }
 
 impl Run<'_, '_> {
     pub(super) fn download(&self, ops: Vec<Op>) -> Result<(), Error> {
-        let mut wanted: BTreeMap<FolderId, BTreeMap<Uid, Want>> = BTreeMap::new();
+        let mut wanted = Wanted::new();
         let rows: HashMap<RowId, Row> = self.rows_of(&ops)?.into_iter().map(|r| (r.id, r)).collect();
         for op in ops {
             if let Op::Download { folder, remote } = op {
@@ -82,6 +83,18 @@ impl Run<'_, '_> {
                 wanted.entry(folder).or_default().insert(uid, Want { uid, row, message });
             }
         }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let (now, later) = self.copy_known(wanted)?;
+        self.fetch(now)?;
+        let (rest, more) = self.copy_known(later)?;
+        self.fetch(rest)?;
+        self.fetch(more)
+    }
+
+    /// Downloads bodies.
+    fn fetch(&self, wanted: Wanted) -> Result<(), Error> {
         if wanted.is_empty() {
             return Ok(());
         }
@@ -272,7 +285,7 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    fn unique(&self, folder: FolderId, want: &Want) -> String {
+    pub(super) fn unique(&self, folder: FolderId, want: &Want) -> String {
         let name = self.folders.get(&folder).map(|f| f.name.clone()).unwrap_or_else(crate::mail::FolderName::inbox);
         match self.validity(folder) {
             Some(validity) => self.engine.unique(&name, validity, want.uid, want.message.date),
@@ -281,7 +294,7 @@ impl Run<'_, '_> {
     }
 
     /// Makes a batch durable, and then its rows.
-    fn commit(&self, batch: &mut Batch<'_>, waiting: &mut HashMap<u64, Waiting>) -> Result<(), Error> {
+    pub(super) fn commit(&self, batch: &mut Batch<'_>, waiting: &mut HashMap<u64, Waiting>) -> Result<(), Error> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -381,7 +394,7 @@ fn sink_error(error: crate::imap::Error) -> Error {
 }
 
 /// Cuts what is wanted into parts, the folders in turn, so that connections work on different ones.
-fn cut(wanted: BTreeMap<FolderId, BTreeMap<Uid, Want>>) -> Vec<Part> {
+fn cut(wanted: Wanted) -> Vec<Part> {
     let mut parts = Vec::new();
     for (folder, wants) in wanted {
         let mut part = Part { folder, wants: BTreeMap::new(), tries: 0 };

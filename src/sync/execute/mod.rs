@@ -1,5 +1,6 @@
 //! Carries a plan out, phase by phase, in the order that the first law asks for (see [`super::plan`]).
 
+mod copies;
 mod cursor;
 mod delete;
 mod download;
