@@ -28,7 +28,7 @@ pub fn resolve(account: &Account, stop: &Stop, interactive: bool) -> Result<Cred
     let user = account.login.user.clone();
     if let Some(settings) = &account.login.oauth2 {
         let secret = Some(token(account, settings, stop, None)?);
-        return Ok(Credentials { user, secret, oauth: true });
+        return Ok(guarded(Credentials { user, secret, oauth: true }));
     }
     let unasked = matches!(account.login.secret, SecretSource::Ask);
     let needless = account.login.mechanism == AuthMechanism::External
@@ -40,7 +40,7 @@ pub fn resolve(account: &Account, stop: &Stop, interactive: bool) -> Result<Cred
         Err(Error::Missing { .. }) if unasked && needless => None,
         other => Some(other?),
     };
-    Ok(Credentials { user, secret, oauth: bearer })
+    Ok(guarded(Credentials { user, secret, oauth: bearer }))
 }
 
 /// Gets a new access token after the server refused `refused`: to be called at most once per run. `None` when the
@@ -51,7 +51,7 @@ pub fn resolve(account: &Account, stop: &Stop, interactive: bool) -> Result<Cred
 pub fn renew(account: &Account, stop: &Stop, refused: &Credentials) -> Result<Option<Credentials>, Error> {
     let (Some(settings), Some(old)) = (&account.login.oauth2, &refused.secret) else { return Ok(None) };
     let secret = token(account, settings, stop, Some(old))?;
-    Ok((secret != *old).then(|| Credentials { user: refused.user.clone(), secret: Some(secret), oauth: true }))
+    Ok((secret != *old).then(|| guarded(Credentials { user: refused.user.clone(), secret: Some(secret), oauth: true })))
 }
 
 /// Where the account's tokens are kept: `$XDG_STATE_HOME/mailferry/tokens/`, one file for each user at a host.
@@ -191,6 +191,14 @@ fn usable(account: &Account, key: &'static str, bytes: &[u8]) -> Result<Secret, 
         return unusable("holds a line end or NUL");
     }
     Ok(Secret::new(bytes.to_vec()))
+}
+
+/// The credentials, which no text of a server may show from now on.
+fn guarded(credentials: Credentials) -> Credentials {
+    if let Some(secret) = &credentials.secret {
+        crate::mail::text::protect(&credentials.user, secret.expose());
+    }
+    credentials
 }
 
 #[cfg(test)]

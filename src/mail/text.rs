@@ -1,4 +1,47 @@
-//! The one filter between text from outside and people: control and bidi characters out, length bounded.
+//! The one filter between text from outside and people: control and bidi characters and secrets out, length bounded.
+
+use std::sync::{PoisonError, RwLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+/// What must not be shown though a server echoes it.
+static SECRETS: RwLock<Vec<Zeroizing<String>>> = RwLock::new(Vec::new());
+
+/// Has the filter replace this secret of `user` from now on, in clear and as SASL encodes it.
+pub fn protect(user: &str, secret: &[u8]) {
+    let Ok(text) = std::str::from_utf8(secret) else { return };
+    let plain = Zeroizing::new(format!("\0{user}\0{text}"));
+    let forms = [text.to_owned(), STANDARD.encode(secret), STANDARD.encode(plain.as_bytes())];
+    let mut secrets = SECRETS.write().unwrap_or_else(PoisonError::into_inner);
+    for form in forms.into_iter().filter(|form| !form.is_empty()).map(Zeroizing::new) {
+        if !secrets.contains(&form) {
+            secrets.push(form);
+        }
+    }
+}
+
+/// `text` without the secrets. A short one counts only as a whole word: a password `word` must not spoil `password`.
+fn without_secrets(text: &str) -> String {
+    let mut out = text.to_owned();
+    for secret in SECRETS.read().unwrap_or_else(PoisonError::into_inner).iter() {
+        let mut from = 0;
+        while let Some(at) = out.get(from..).and_then(|rest| rest.find(secret.as_str())).map(|at| at + from) {
+            let end = at + secret.len();
+            let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+            let before = out.get(..at).and_then(|s| s.chars().next_back());
+            let after = out.get(end..).and_then(|s| s.chars().next());
+            if secret.len() >= 8 || !(inside(before) || inside(after)) {
+                out.replace_range(at..end, "***");
+                from = at + 3;
+            } else {
+                from = end;
+            }
+        }
+    }
+    out
+}
 
 /// Whether a terminal could act on `c`, or `c` could reorder what stands around it: C0, DEL, C1, bidi controls.
 #[must_use]
@@ -16,6 +59,7 @@ pub fn clean(text: &str) -> String {
 /// As [`clean`], with a limit of its own.
 #[must_use]
 pub fn clean_to(text: &str, limit: usize) -> String {
+    let text = without_secrets(text);
     let mut out: String =
         text.trim().chars().take(limit).map(|c| if is_dangerous(c) { '\u{fffd}' } else { c }).collect();
     if text.trim().chars().nth(limit).is_some() {
@@ -33,6 +77,15 @@ pub fn clean_bytes(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn echoed_secrets_are_replaced() {
+        protect("me", b"text-test-secret");
+        protect("me", b"qzx");
+        assert_eq!(clean("a text-test-secret, b"), "a ***, b");
+        assert_eq!(clean("qzx qzxy (qzx)"), "*** qzxy (***)");
+        assert_eq!(clean(&STANDARD.encode("\0me\0text-test-secret")), "***");
+    }
 
     #[test]
     fn terminals_stay_safe() {

@@ -133,9 +133,7 @@ fn names_with_nul_line_ends_and_escapes_as_literals() {
     // What no path can hold fails alone.
     survive(&ferry, &["sync"], &[0, 69, 74]);
     assert_eq!(local(&ferry, "INBOX"), ["a"]);
-    for word in ["\0", "\u{1b}"] {
-        assert!(!fake.heard().contains(word), "{:?}", fake.heard());
-    }
+    assert!(!fake.heard().contains('\0'), "{:?}", fake.heard());
     for args in [&["sync"][..], &["sync", "-vv"], &["folders"], &["status"], &["check"], &["verify"]] {
         assert_harmless(&ferry, &ferry.run(args));
         assert_harmless(&ferry, &ferry.json(args));

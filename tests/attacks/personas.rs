@@ -117,14 +117,3 @@ fn domino_separates_with_a_backslash() {
     assert_eq!(local(&ferry, "Work/deep"), ["w"]);
     assert_eq!(remote(&fake, "Work\\deep"), ["w"]);
 }
-
-#[test]
-fn gmail_shows_a_message_under_every_label() {
-    let mut store = holding("IMAP4rev1 UIDPLUS MOVE X-GM-EXT-1", &["a", "b"]);
-    let mut all = Folder { attributes: "\\All".into(), ..Folder::default() };
-    all.add(&mail("a"), &["\\Seen"], DATE);
-    all.add(&mail("b"), &["\\Seen"], DATE);
-    store.folders.insert("[Gmail]/All Mail".into(), all);
-    let fake = lived_with(store, |_| {}, Box::new(|_, _| None));
-    assert_eq!(remote(&fake, "[Gmail]/All Mail"), ["a", "b"]);
-}
