@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::imap::Access;
 use crate::mail::snapshot::{RemoteMessage, Selected};
-use crate::mail::{Content, Side, System, UidSet};
+use crate::mail::{Content, Keyword, Side, System, UidSet};
 use crate::maildir::{FolderDir, Keywords, Place, now_of, read};
 use crate::severity::{Kind, Scope, Severity as _};
 use crate::state::{FolderId, Mark, Row, RowId};
@@ -330,8 +330,18 @@ fn add_totals(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey) -> Re
         return Ok(());
     }
     let totals = engine.state().paired_counts(engine.account.id)?;
+    // A message that may be moving brings its keywords along, which its new folder has not met.
+    let leaving = survey.views.iter().flat_map(|v| &v.touched).filter(|t| t.local.is_none() != t.remote.is_none());
+    let arriving: BTreeSet<Keyword> = leaving
+        .flat_map(|t| [Some(&t.row.flags), t.local.as_ref().map(|l| &l.flags), t.remote.as_ref()])
+        .flatten()
+        .flat_map(|flags| flags.keywords.iter().cloned())
+        .collect();
     for view in &mut survey.views {
         view.paired = totals.get(&view.folder).copied().unwrap_or(0);
+        if let Some(found) = survey.found.get(&view.folder).filter(|_| !arriving.is_empty()) {
+            view.both = mask(found, view, &arriving);
+        }
     }
     let seen: BTreeSet<FolderId> = survey.views.iter().map(|v| v.folder).collect();
     for folder in folders.values().filter(|f| !seen.contains(&f.id)) {
@@ -435,7 +445,7 @@ fn view(
     }
     // Among equal messages those that are known come first: what was sent must find itself again.
     view.local_new.sort_by_key(|new| new.row.is_none());
-    view.both = mask(found, &view);
+    view.both = mask(found, &view, &BTreeSet::new());
     note_keywords(engine, folder, found, &view)?;
     Ok(view)
 }
@@ -557,10 +567,10 @@ pub(super) fn can_hold(selected: &Selected) -> Mask {
 }
 
 /// The flags that both sides can hold now.
-fn mask(found: &Found, view: &View) -> Mask {
+fn mask(found: &Found, view: &View, arriving: &BTreeSet<Keyword>) -> Mask {
     let there = found.remote.as_ref().map_or_else(Mask::all, |r| can_hold(&r.selected));
     let Some(local) = &found.local else { return there };
-    let mut wanted: BTreeSet<_> = BTreeSet::new();
+    let mut wanted = arriving.clone();
     for touched in &view.touched {
         wanted.extend(touched.remote.iter().flat_map(|f| f.keywords.iter().cloned()));
         wanted.extend(touched.local.iter().flat_map(|l| l.flags.keywords.iter().cloned()));

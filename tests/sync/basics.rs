@@ -194,3 +194,20 @@ fn a_folder_read_for_a_download_is_opened_again_for_changes() {
     rig.assert_in_step();
     assert_eq!(rig.remote()["Work"].len(), 4);
 }
+
+/// The keyword that went was unknown to the folder it came to, and stayed here for ever.
+#[test]
+fn a_message_moved_on_the_server_loses_its_keyword_here_too() {
+    let rig = Rig::usual("relabelled");
+    let mut session = rig.mailbox();
+    session.create("Work");
+    let uid =
+        session.append("Work", b"Subject: a\nMessage-ID: <a@example.org>\n\na\n", &flags("S later"), 1_600_000_000);
+    rig.sync();
+    session.mv("Work", uid, "INBOX");
+    let uid = session.messages("INBOX")[0].uid();
+    session.store("INBOX", uid, &flags("F todo"));
+    rig.sync();
+    rig.assert_in_step();
+    assert_eq!(rig.remote()["INBOX"][0].flags, flags("F todo"));
+}

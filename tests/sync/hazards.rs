@@ -1,5 +1,8 @@
 //! Ways in which a careless program would lose or double mail, each forged by a server that misbehaves or a Maildir that was tampered with.
 
+mod disk;
+mod wire;
+
 use crate::support::corpus::Corpus;
 use crate::support::fake_imap::{FakeImap, Folder, Hook, Store, listing_line};
 use crate::support::ferry::{Ferry, Outcome};
