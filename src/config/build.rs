@@ -125,6 +125,8 @@ struct Paths<'a> {
     user: &'a str,
 }
 
+const UNSET_HINT: &str = "set the variable where mailferry is started (cron has few), or write the path in full";
+
 impl Paths<'_> {
     fn expand(&self, text: &str) -> Result<PathBuf, String> {
         let Self { merged, world, user } = self;
@@ -134,7 +136,12 @@ impl Paths<'_> {
     /// The path of a key; a complaint if it cannot be expanded.
     fn at(&self, key: &str, complaints: &mut Vec<Complaint>) -> Option<PathBuf> {
         let expanded = self.expand(self.merged.text(key)?);
-        expanded.map_err(|why| complaints.push(self.merged.complaint(key, &why))).ok()
+        let told = |why: String| {
+            let complaint = self.merged.complaint(key, &why);
+            let unset = why.ends_with("which is not set");
+            complaints.push(if unset { complaint.hint(UNSET_HINT) } else { complaint });
+        };
+        expanded.map_err(told).ok()
     }
 }
 

@@ -99,6 +99,9 @@ impl Severity for Error {
             }
             Self::Busy { .. } => Some("wait for it to end, or use --wait".into()),
             Self::Link { .. } => Some("replace the link by a directory".into()),
+            Self::Database(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) => {
+                Some("free some space (or raise the quota) and run again; nothing was lost".into())
+            }
             Self::Io { .. } | Self::Database(_) | Self::Interrupted => None,
         }
     }

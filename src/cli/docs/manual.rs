@@ -157,12 +157,11 @@ fn limitations(out: &mut Roff) {
         .text("Exchange reports sizes that are estimates and refuses keywords; both are known and left in peace.")
         .text("Two machines may sync one server mailbox, each into its own Maildir, but not one shared Maildir at once.")
         .text(
-            "A file that appears in `cur` or `new` is uploaded when it is two seconds old, for it may still be written to: \
-             a younger one waits for the next run.",
+            "A file in `cur` or `new` is uploaded when it is two seconds old, for it may still be written to: a run that \
+             finds a younger one waits so long.",
         )
         .text(
-            "A Maildir's file ends in a line end, and so does what POP3 transfers: a message whose last line has none on \
-             the server has one after a fetch by POP3.",
+            "POP3 ends every message with a line end: one whose last line has none on the server has one after a fetch.",
         )
         .text(
             "Of the extensions that a server offers, COMPRESS and UTF8=ACCEPT are not used: folder names go in modified \
