@@ -22,13 +22,15 @@ pub struct Link {
     timeout: Duration,
     /// Until the login is through: when it has to be.
     login_until: Option<Instant>,
+    /// Whether the first line that the server ever sent ended with a bare LF: how it ends all.
+    bare: Option<bool>,
 }
 
 impl Link {
     /// Wraps a stream of which nothing has been read yet. Everything up to [`Link::logged_in`] must take no longer than
     /// 4 × `timeout`.
     pub fn new(stream: Stream, timeout: Duration) -> Self {
-        Self { stream, timeout, login_until: Some(Instant::now() + timeout * 4) }
+        Self { stream, timeout, login_until: Some(Instant::now() + timeout * 4), bare: None }
     }
 
     /// Ends the time limit of the login.
@@ -77,6 +79,7 @@ impl Link {
             }
             self.stream.consume(used);
             if end.is_some() {
+                self.bare.get_or_insert(line.last() != Some(&b'\r'));
                 while line.last() == Some(&b'\r') {
                     line.pop();
                 }
@@ -108,7 +111,7 @@ impl Link {
         out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), Error> {
         self.stream.set_deadline(self.login_until);
-        let (mut decoder, mut taken) = (Multiline::default(), 0_u64);
+        let (mut decoder, mut taken) = (Multiline::new(self.bare.unwrap_or_default()), 0_u64);
         loop {
             let input = self.stream.fill()?;
             let step = decoder.push(input, out).map_err(Error::Sink)?;

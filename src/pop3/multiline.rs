@@ -28,20 +28,22 @@ pub struct Step {
 
 /// Decodes the lines after the first of a multi-line answer.
 ///
-/// Lines that end with a bare LF, and a terminator `.` LF, are understood too. After a bare LF a single dot before
-/// other text is kept: a server that stuffs would have doubled it, and one that does not has sent content.
+/// Where the server ends its lines with CR LF, nothing else begins a line: a bare LF is content, and so is a dot behind it.
+/// Where it ends them with a bare LF (`bare`), both ends and both terminators are understood; a single dot before other text
+/// after a bare LF is then kept: a server that stuffs would have doubled it, and one that does not has sent content.
 #[derive(Clone, Debug)]
 pub struct Multiline {
     at: At,
-}
-
-impl Default for Multiline {
-    fn default() -> Self {
-        Self { at: At::Start { crlf: true } }
-    }
+    bare: bool,
 }
 
 impl Multiline {
+    /// A decoder at the first byte behind a status line; `bare`: the server's status lines end with a bare LF.
+    #[must_use]
+    pub fn new(bare: bool) -> Self {
+        Self { at: At::Start { crlf: true }, bare }
+    }
+
     /// Takes `input`, gives the decoded bytes to `out` in order, and stops behind the terminator.
     ///
     /// # Errors
@@ -55,6 +57,11 @@ impl Multiline {
                     rest = tail;
                 }
                 At::Start { .. } => self.at = At::Inside { cr: false },
+                At::Dot { .. } if first == b'\n' && !self.bare => {
+                    // No terminator, and nothing that stuffing makes: content of a server that does not stuff here.
+                    out(b".")?;
+                    self.at = At::Inside { cr: false };
+                }
                 At::Dot { .. } | At::DotCr { .. } if first == b'\n' => {
                     return Ok(Step { consumed: input.len() - tail.len(), done: true });
                 }
@@ -86,12 +93,15 @@ impl Multiline {
         cr: bool,
         out: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<&'a [u8]> {
-        let end = memmem::find(rest, b"\n.").map_or(rest.len(), |at| at + 1);
+        let is_cr = |at: Option<usize>| at.and_then(|at| rest.get(at)).map_or(cr, |&c| c == b'\r');
+        let end = memmem::find_iter(rest, b"\n.")
+            .find(|&at| self.bare || is_cr(at.checked_sub(1)))
+            .map_or(rest.len(), |at| at + 1);
         let (content, tail) = rest.split_at(end);
         out(content)?;
         let before_last = content.len().checked_sub(2).and_then(|i| content.get(i)).map_or(cr, |&c| c == b'\r');
         self.at = match content.last() {
-            Some(b'\n') => At::Start { crlf: before_last },
+            Some(b'\n') if self.bare || before_last => At::Start { crlf: before_last },
             Some(b'\r') => At::Inside { cr: true },
             _ => At::Inside { cr: false },
         };
@@ -106,7 +116,11 @@ mod tests {
 
     /// Decodes `parts` one after the other: the content, how many bytes were taken, whether the end was seen.
     fn decode(parts: &[&[u8]]) -> (Vec<u8>, usize, bool) {
-        let (mut decoder, mut out, mut taken) = (Multiline::default(), Vec::new(), 0);
+        decode_from(false, parts)
+    }
+
+    fn decode_from(bare: bool, parts: &[&[u8]]) -> (Vec<u8>, usize, bool) {
+        let (mut decoder, mut out, mut taken) = (Multiline::new(bare), Vec::new(), 0);
         for part in parts {
             let step = decoder
                 .push(part, &mut |b| {
@@ -140,9 +154,34 @@ mod tests {
 
     #[test]
     fn bare_lf_servers_are_understood() {
+        let content = |input: &[u8]| {
+            let (out, taken, done) = decode_from(true, &[input]);
+            assert!(done && taken == input.len(), "{}", input.escape_ascii());
+            out
+        };
         assert_eq!(content(b"a\nb\n.\n"), b"a\nb\n");
         assert_eq!(content(b"a\n..b\n.\r\n"), b"a\n.b\n");
         assert_eq!(content(b"a\n.b\r\n.\n"), b"a\n.b\r\n");
+    }
+
+    #[test]
+    fn a_dot_behind_a_bare_lf_is_content_where_lines_end_with_cr_lf() {
+        for body in [
+            b"hello\n.\r\n+OK\r\n".as_slice(),
+            b"hello\n.\n+OK\r\n",
+            b"\n.\r\n\r\n",
+            b"a\r\n.\nb\r\n",
+            b"a\n..b\n.c\r\n",
+            b"\r\n\n.\r\r\n",
+        ] {
+            let wire = [body, b".\r\n"].concat();
+            for cut in 0..=wire.len() {
+                let (a, b) = wire.split_at(cut);
+                assert_eq!(decode(&[a, b]), (body.to_vec(), wire.len(), true), "{} {cut}", body.escape_ascii());
+            }
+            let single: Vec<&[u8]> = wire.chunks(1).collect();
+            assert_eq!(decode(&single), (body.to_vec(), wire.len(), true));
+        }
     }
 
     #[test]
@@ -156,7 +195,7 @@ mod tests {
     fn stuff(message: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         for line in message.split_inclusive(|&c| c == b'\n') {
-            if line.first() == Some(&b'.') {
+            if line.first() == Some(&b'.') && (out.is_empty() || out.ends_with(b"\r\n")) {
                 out.push(b'.');
             }
             out.extend_from_slice(line);
@@ -180,7 +219,8 @@ mod tests {
         }
 
         #[test]
-        fn cuts_do_not_matter(bytes in messy(), cut in 0usize..60, cut2 in 0usize..60) {
+        fn cuts_do_not_matter(bytes in messy(), cut in 0usize..60, cut2 in 0usize..60, bare: bool) {
+            let decode = |parts: &[&[u8]]| decode_from(bare, parts);
             let (a, b) = (cut.min(cut2).min(bytes.len()), cut.max(cut2).min(bytes.len()));
             prop_assert_eq!(decode(&[&bytes[..a], &bytes[a..b], &bytes[b..]]), decode(&[&bytes]));
             let single: Vec<&[u8]> = bytes.chunks(1).collect();

@@ -331,6 +331,20 @@ fn a_lone_dot_that_was_not_stuffed_is_no_end() {
 }
 
 #[test]
+fn a_dot_behind_a_bare_lf_ends_nothing() {
+    let body = "Subject: a\r\n\r\nhello\n.\r\n+OK\r\n";
+    let mut peer = Peer::with(&[("a1", body), ("b2", "Subject: b\r\n\r\nb\r\n")]);
+    // A server that stuffs only after CR LF sends this as it is.
+    peer.behaviour.forgets_stuffing = true;
+    let mut session = login(&peer, None).unwrap();
+    let listing = session.listing().unwrap();
+    let mut got = Collected::default();
+    session.transfer(&all(&listing), Part::Whole, &mut got).unwrap();
+    assert_eq!(got.whole[0], (1, body.as_bytes().to_vec()));
+    assert_eq!(got.whole.len(), 2);
+}
+
+#[test]
 fn endless_lines_and_answers_are_bounded() {
     let long: &'static str = Box::leak(format!("+OK {}", "x".repeat(200_000)).into_boxed_str());
     let mut peer = three();
