@@ -154,6 +154,12 @@ impl Error {
         }
     }
 
+    /// Whether another program was there first: the next look shows what it did.
+    #[must_use]
+    pub fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Gone { .. } | Self::Changed { .. })
+    }
+
     /// Whether this says that what was asked for does not exist.
     #[must_use]
     pub fn is_absence(&self) -> bool {

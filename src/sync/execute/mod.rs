@@ -189,6 +189,11 @@ impl Run<'_, '_> {
     fn contain(&self, id: FolderId, outcome: Result<(), Error>) -> Result<(), Error> {
         match outcome {
             Ok(()) => Ok(()),
+            // A mail reader was there first: the next run sees what it did.
+            Err(Error::Maildir(error)) if error.is_overtaken() => {
+                self.mark_failed(id);
+                Ok(())
+            }
             Err(error) if error.scope() >= crate::severity::Scope::Account => {
                 self.mark_failed(id);
                 Err(error)
