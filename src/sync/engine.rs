@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::auth::Credentials;
@@ -125,15 +125,39 @@ impl Severity for Error {
     }
 }
 
+/// A line's rate shows after so many bytes.
+const WEIGHED_BYTES: u64 = 1 << 20;
+/// Below this many bytes a second and connection a line is slow.
+const SLOW_LINE: f64 = 3_000_000.0;
+
 /// A connection and the folder that is open on it.
 pub struct Conn {
     /// The session.
     pub session: Session,
     /// What is open, if that is known. What was opened to read takes no change, and some servers say OK all the same.
     pub open: Option<(FolderId, UidValidity, Access)>,
+    /// It was asked whether compression pays.
+    pub weighed: bool,
 }
 
 impl Conn {
+    /// Turns compression on where the line, not the processor, is the limit: `bytes` took `time` to come. A server deflates some
+    /// 28 MB a second, so it pays on slow lines alone, and never on this machine.
+    ///
+    /// # Errors
+    /// A failing connection.
+    pub fn weigh(&mut self, bytes: u64, time: Duration) -> Result<(), Error> {
+        if self.weighed || bytes < WEIGHED_BYTES || self.session.is_loopback() {
+            return Ok(());
+        }
+        self.weighed = true;
+        let slow = time.as_secs_f64() > 0.0 && Duration::from_secs(1).mul_f64(bytes as f64 / SLOW_LINE) < time;
+        if slow {
+            self.session.compress()?;
+        }
+        Ok(())
+    }
+
     /// Opens a folder for changes, under the UIDVALIDITY that the plan was made under (HAZARDS 10).
     ///
     /// # Errors
@@ -287,7 +311,7 @@ impl<'a> Engine<'a> {
             trace: self.job.trace.cloned(),
             once: false,
         })?;
-        Ok(Conn { session, open: None })
+        Ok(Conn { session, open: None, weighed: false })
     }
 
     /// Whether the server is on this machine.

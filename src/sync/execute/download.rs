@@ -164,7 +164,10 @@ impl Run<'_, '_> {
         progress: &Mutex<Progress>,
     ) -> Result<(), Error> {
         let outcome = self.engine.check_stop().and_then(|()| self.engine.connection()).and_then(|mut conn| {
+            let (started, expected) = (Instant::now(), load.iter().map(Part::bytes).sum::<u64>());
             let outcome = self.flight(&mut conn, &mut load, (batch, waiting), progress);
+            let missing = load.iter().map(Part::bytes).sum();
+            let outcome = outcome.and_then(|()| conn.weigh(expected.saturating_sub(missing), started.elapsed()));
             self.engine.give_back(conn);
             outcome
         });
