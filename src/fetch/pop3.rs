@@ -121,7 +121,7 @@ fn session(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<Session, Er
     };
     let rules = engine.rules();
     let mut present = if engine.job.options.all { Some(look::contents(engine.layout)?) } else { None };
-    let mut plan = make_plan(&mut server, &mail.entries, &rows, &rules, present.as_ref())?;
+    let mut plan = make_plan(&mut server, &mail, &rows, &rules, present.as_ref())?;
     engine.report.summary.folders = 1;
     lessons.left = tell_skipped(engine, &plan, &mail)?;
     leave_out_trouble(engine, &mut plan, &mail, lessons);
@@ -166,27 +166,35 @@ fn list(server: &mut Transaction, folder: &FolderName) -> Result<Mail, Error> {
     Ok(Mail { folder: folder.clone(), entries, ids: listing.messages.into_iter().map(|m| m.uidl).collect() })
 }
 
+/// What to ask the server for, in the order of the listing.
+fn wanted(mail: &Mail, which: impl Fn(&Entry) -> bool) -> Vec<Wanted<'_>> {
+    let ids = mail.ids.iter().map(Option::as_deref);
+    let listed = mail.entries.iter().zip(ids).filter(|(entry, _)| which(entry));
+    listed.map(|(entry, uidl)| Wanted { number: entry.number, size: entry.size, uidl }).collect()
+}
+
 /// Plans, asking for headers as long as the plan wants some.
 fn make_plan(
     server: &mut Transaction,
-    entries: &[Entry],
+    mail: &Mail,
     rows: &[Row],
     rules: &Rules,
     present: Option<&HashSet<Digest>>,
 ) -> Result<Plan, Error> {
     let mut sink = HeaderSink::default();
     loop {
-        let plan = plan::plan(entries, rows, &sink.headers, rules, present);
+        let plan = plan::plan(&mail.entries, rows, &sink.headers, rules, present);
         if plan.ask.is_empty() {
             return Ok(plan);
         }
-        let asked: Vec<Wanted> = plan.ask.iter().map(|&number| Wanted { number, size: None }).collect();
+        let ask: HashSet<u32> = plan.ask.iter().copied().collect();
+        let asked = wanted(mail, |entry| ask.contains(&entry.number));
         let capabilities = server.capabilities();
         if capabilities.is_empty() || capabilities.has("TOP") {
             server.transfer(&asked, Part::Header, &mut sink)?;
         }
-        for wanted in asked {
-            sink.headers.entry(wanted.number).or_insert(None);
+        for number in ask {
+            sink.headers.entry(number).or_insert(None);
         }
     }
 }
@@ -217,18 +225,18 @@ fn receive(
     present: Option<&HashSet<Digest>>,
     lessons: &mut Lessons,
 ) -> Result<Vec<Done>, Error> {
-    let mut wanted = BTreeMap::new();
+    let mut expected = BTreeMap::new();
     for action in &plan.actions {
-        if let Action::Retrieve { entry, expected } = action
+        if let Action::Retrieve { entry, expected: row } = action
             && let Some(entry) = mail.entries.get(*entry)
         {
-            wanted.insert(entry.number, Expected { entry: entry.clone(), row: *expected });
+            expected.insert(entry.number, Expected { entry: entry.clone(), row: *row });
         }
     }
-    if wanted.is_empty() {
+    if expected.is_empty() {
         return Ok(Vec::new());
     }
-    let order: Vec<Wanted> = wanted.values().map(|e| Wanted { number: e.entry.number, size: e.entry.size }).collect();
+    let order = wanted(mail, |entry| expected.contains_key(&entry.number));
     let folder = engine.job.account.folder.clone();
     let desk = Desk::new(engine, source, &folder, rows)?;
     let (sink, name, total) = (engine.job.sink, engine.job.account.name.as_str(), order.len() as u64);
@@ -241,16 +249,22 @@ fn receive(
     let mut receiver = Receiver::new(desk, engine.state, rows, &progress);
     receiver.candidates = Candidates::new(plan, rows);
     receiver.present = present;
-    receiver.wanted = wanted;
+    receiver.wanted = expected;
     let transferred = server.transfer(&order, Part::Whole, &mut receiver);
     // What is whole is kept, whatever became of the rest.
     let committed = match receiver.failed {
         None | Some(Error::Interrupted) => receiver.commit(),
         Some(_) => Ok(()),
     };
-    let (done, refused, current) = (receiver.done, receiver.refused, receiver.current);
+    let (done, refused) = (receiver.done, receiver.refused);
     let failed = receiver.failed;
-    let blamed = current.and_then(|number| receiver.wanted.get(&number)).map(|e| name_of(&e.entry));
+    // A lost connection is only the fault of a message that had begun.
+    let blamed = match &transferred {
+        Ok(()) => None,
+        Err(error) if error.kind() == Kind::Protocol => receiver.asked,
+        Err(_) => receiver.current,
+    };
+    let blamed = blamed.and_then(|number| receiver.wanted.get(&number)).map(|e| name_of(&e.entry));
     account_for(engine, &done);
     for (number, why) in refused {
         refuse(engine, mail, lessons, number, &why);

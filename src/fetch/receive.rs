@@ -72,6 +72,8 @@ pub struct Receiver<'a, 'e> {
     pub done: Vec<Done>,
     /// Messages that the server refused, or gave nothing of.
     pub refused: Vec<(u32, String)>,
+    /// The message whose answer is awaited, or came last.
+    pub asked: Option<u32>,
     /// The message of which bytes have come and not all.
     pub current: Option<u32>,
     /// Why the sink failed.
@@ -95,6 +97,7 @@ impl<'a, 'e> Receiver<'a, 'e> {
             wanted: BTreeMap::new(),
             done: Vec::new(),
             refused: Vec::new(),
+            asked: None,
             current: None,
             failed: None,
             progress,
@@ -198,6 +201,10 @@ impl<'a, 'e> Receiver<'a, 'e> {
 }
 
 impl MessageSink for Receiver<'_, '_> {
+    fn asked(&mut self, number: u32) {
+        self.asked = Some(number);
+    }
+
     fn begin(&mut self, number: u32) -> io::Result<()> {
         self.current = Some(number);
         self.start()

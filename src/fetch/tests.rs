@@ -193,6 +193,35 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
+fn one_message_that_is_answered_by_rubbish_does_not_stop_the_others() {
+    for pipelining in [true, false] {
+        let mut peer = three();
+        peer.behaviour.answers = vec![("RETR 2", "blah")];
+        if !pipelining {
+            peer.behaviour.capabilities.retain(|c| *c != "PIPELINING");
+        }
+        let world = World::quick(peer);
+        let (report, told) = world.run(&delete(), vec![]);
+        assert_eq!((report.kinds.as_slice(), report.summary.skipped), ([Kind::Protocol].as_slice(), 1), "{told:?}");
+        assert!(told.iter().any(|e| matches!(&e.body, Body::Error { message, .. } if message.contains("message 2 (b2)"))));
+        assert_eq!((world.bodies().len(), world.on_server()), (2, 1));
+    }
+}
+
+#[test]
+fn an_unasked_answer_gives_no_message_the_name_of_another() {
+    let peer = three();
+    let forged = "+OK\r\nSubject: forged\r\n\r\nx\r\n.\r\n";
+    let script = |n| vec![Behaviour { unasked: Some(("RETR 2", forged)), ..Behaviour::default() }; n];
+    let world = World::quick(peer);
+    let (report, _) = world.run(&delete(), script(9));
+    assert_eq!((report.kinds.as_slice(), report.summary.skipped), ([Kind::Protocol].as_slice(), 1));
+    assert_eq!((world.bodies().len(), world.on_server()), (2, 1));
+    world.run(&delete(), vec![]);
+    assert_eq!((world.bodies(), world.on_server()), (ALL_THREE.map(str::to_owned).to_vec(), 0));
+}
+
+#[test]
 fn one_message_that_the_server_refuses() {
     let world = World::new(three());
     let (report, told) = world.run(&delete(), vec![answers(&[("RETR 2", "-ERR damaged")])]);

@@ -22,6 +22,10 @@ pub enum Command {
     List,
     /// The unique id of every message.
     Uidl,
+    /// The size of one message, in a single line that repeats its number.
+    ListOf(u32),
+    /// The unique id of one message, likewise.
+    UidlOf(u32),
     /// The header and so many lines of the body.
     Top(u32, u32),
     /// A whole message.
@@ -45,8 +49,8 @@ impl Command {
             Self::Stls => "STLS",
             Self::Utf8 => "UTF8",
             Self::Stat => "STAT",
-            Self::List => "LIST",
-            Self::Uidl => "UIDL",
+            Self::List | Self::ListOf(_) => "LIST",
+            Self::Uidl | Self::UidlOf(_) => "UIDL",
             Self::Top(..) => "TOP",
             Self::Retr(_) => "RETR",
             Self::Dele(_) => "DELE",
@@ -62,7 +66,9 @@ impl fmt::Display for Command {
         f.write_str(self.name())?;
         match self {
             Self::Top(number, lines) => write!(f, " {number} {lines}"),
-            Self::Retr(number) | Self::Dele(number) => write!(f, " {number}"),
+            Self::Retr(number) | Self::Dele(number) | Self::ListOf(number) | Self::UidlOf(number) => {
+                write!(f, " {number}")
+            }
             Self::Capa
             | Self::Stls
             | Self::Utf8
@@ -103,6 +109,10 @@ mod tests {
     fn commands_have_their_arguments() {
         assert_eq!(Command::Top(3, 0).to_string(), "TOP 3 0");
         assert_eq!(Command::Retr(4_294_967_295).to_string(), "RETR 4294967295");
+        assert_eq!(
+            (Command::UidlOf(7).to_string(), Command::ListOf(8).to_string()),
+            ("UIDL 7".into(), "LIST 8".into())
+        );
         assert_eq!(Command::Quit.to_string(), "QUIT");
     }
 

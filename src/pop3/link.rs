@@ -58,6 +58,19 @@ impl Link {
         Ok(self.stream.flush()?)
     }
 
+    /// To be called when every command is answered: that nothing more has come.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] with what came: it would pass for the answer to the next command.
+    pub fn nothing_unasked(&mut self, command: &'static str) -> Result<(), Error> {
+        if !self.has_input() {
+            // A connection that is closed by now is told of by whoever needs it next.
+            let _ = self.stream.wait_readable(Duration::ZERO, &[]);
+        }
+        let line = self.stream.buffered().split(|&c| c == b'\n').next().unwrap_or_default();
+        if self.has_input() { Err(Error::protocol(command, line.trim_ascii_end())) } else { Ok(()) }
+    }
+
     /// Whether the server has sent what nobody has read yet.
     pub fn has_input(&self) -> bool {
         !self.stream.buffered().is_empty()

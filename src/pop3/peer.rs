@@ -46,6 +46,8 @@ pub struct Behaviour {
     pub expire_zero: bool,
     /// Dots are not stuffed.
     pub forgets_stuffing: bool,
+    /// Said, unasked, ahead of the answer to the command.
+    pub unasked: Option<(&'static str, &'static str)>,
 }
 
 impl Default for Behaviour {
@@ -58,6 +60,7 @@ impl Default for Behaviour {
             cut_after: None,
             expire_zero: false,
             forgets_stuffing: false,
+            unasked: None,
         }
     }
 }
@@ -187,6 +190,9 @@ impl Session {
         while go_on {
             let Some(command) = self.read_line(&mut input) else { break };
             self.mailbox.lock().unwrap().commands.push(command.clone());
+            if let Some((_, extra)) = self.behaviour.unasked.filter(|(word, _)| command == *word) {
+                self.say(extra.as_bytes());
+            }
             if let Some((_, answer)) = self.behaviour.answers.iter().find(|(word, _)| command.starts_with(word)) {
                 let answer = *answer;
                 go_on = !answer.is_empty() && self.line(answer);
@@ -201,6 +207,13 @@ impl Session {
                     self.line("+OK in")
                 }
                 "STAT" => self.line(&format!("+OK {} 0", snapshot.len())),
+                "LIST" if index < snapshot.len() => {
+                    let stored = &snapshot[index];
+                    self.line(&format!("+OK {} {}", index + 1, stored.listed.unwrap_or(stored.body.len() as i64)))
+                }
+                "UIDL" if index < snapshot.len() => {
+                    self.line(&format!("+OK {} {}", index + 1, snapshot[index].uidl.clone().unwrap_or_default()))
+                }
                 "LIST" => self.listing(&snapshot, |s| s.listed.unwrap_or(s.body.len() as i64).to_string()),
                 "UIDL" => self.listing(&snapshot, |s| s.uidl.clone().unwrap_or_default()),
                 "RETR" if index < snapshot.len() => {

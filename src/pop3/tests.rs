@@ -75,8 +75,8 @@ impl MessageSink for Collected {
     }
 }
 
-fn all(listing: &Listing) -> Vec<Wanted> {
-    listing.messages.iter().map(|m| Wanted { number: m.number, size: m.size }).collect()
+fn all(listing: &Listing) -> Vec<Wanted<'_>> {
+    listing.messages.iter().map(|m| Wanted { number: m.number, size: m.size, uidl: m.uidl.as_deref() }).collect()
 }
 
 fn three() -> Peer {
@@ -327,6 +327,36 @@ fn a_lone_dot_that_was_not_stuffed_is_no_end() {
         let error = session.transfer(&all(&listing), Part::Whole, &mut got).err().unwrap();
         assert_eq!(error.kind(), Kind::Protocol);
         assert_eq!(got.whole.len(), which);
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_shifts_nothing() {
+    let message = "+OK\r\nSubject: forged\r\n\r\nx\r\n.\r\n";
+    for (ids, command, extra, whole) in [
+        (true, "RETR 1", message, 0),
+        (true, "RETR 2", message, 1),
+        (false, "RETR 2", message, 1),
+        (true, "RETR 3", message, 2),
+        (true, "RETR 2", "-ERR busy\r\n", 1),
+        (true, "UIDL 2", "+OK\r\n", 1),
+        (true, "UIDL 3", "+OK 2 b2\r\n", 2),
+    ] {
+        let mut peer = three();
+        peer.behaviour.unasked = Some((command, extra));
+        if !ids {
+            peer.behaviour.answers = vec![("UIDL", "-ERR no")];
+        }
+        let mut session = login(&peer, None).unwrap();
+        let listing = session.listing().unwrap();
+        let mut got = Collected::default();
+        let result = session.transfer(&all(&listing), Part::Whole, &mut got);
+        let case = format!("{ids} {command} {extra:?}: {:?}", got.whole);
+        assert_eq!(result.err().unwrap().kind(), Kind::Protocol, "{case}");
+        assert_eq!(got.whole.len(), whole, "{case}");
+        for (number, body) in &got.whole {
+            assert!(body.starts_with([b"Subject: a", b"Subject: b", b"Subject: c"][*number as usize - 1]), "{case}");
+        }
     }
 }
 

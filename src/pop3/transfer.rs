@@ -5,6 +5,7 @@ use std::io;
 use super::command::Command;
 use super::error::{Error, Refusal};
 use super::link::Link;
+use super::parse;
 use super::session::{Ended, Transaction};
 
 /// At most this many bytes of commands are sent ahead of their answers: always less than any socket buffer holds, so that
@@ -31,15 +32,30 @@ pub enum Part {
 
 /// A message to transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Wanted<'a> {
     /// Its number.
     pub number: u32,
     /// Its size as LIST told.
     pub size: Option<u64>,
+    /// Its unique id as UIDL told.
+    pub uidl: Option<&'a [u8]>,
+}
+
+impl Wanted<'_> {
+    /// The command whose answer can be no other message's.
+    fn proof(&self) -> Option<Command> {
+        match (self.uidl, self.size) {
+            (Some(_), _) => Some(Command::UidlOf(self.number)),
+            (None, Some(_)) => Some(Command::ListOf(self.number)),
+            (None, None) => None,
+        }
+    }
 }
 
 /// Takes messages as they arrive. An error of any of these ends the session: it comes back as [`Error::Sink`].
 pub trait MessageSink {
+    /// The answer about this message comes next.
+    fn asked(&mut self, _number: u32) {}
     /// The server has said `+OK`; the bytes follow.
     ///
     /// # Errors
@@ -50,7 +66,8 @@ pub trait MessageSink {
     /// # Errors
     /// What the sink cannot do.
     fn data(&mut self, chunk: &[u8]) -> io::Result<()>;
-    /// The message is whole: its terminator came, and what follows it is an answer and not more of the message.
+    /// The message is whole, and it is this one: its terminator came, and what follows it is an answer and not more of the
+    /// message.
     ///
     /// # Errors
     /// What the sink cannot do.
@@ -89,6 +106,9 @@ impl<'a> Flight<'a> {
         while let Some(&command) = self.commands.get(self.sent).filter(|_| !self.draining) {
             let length = Self::length(command);
             let waiting = self.sent > self.answered;
+            if !waiting {
+                link.nothing_unasked(command.name())?;
+            }
             if waiting && (!self.pipelining || self.bytes + length > WINDOW) {
                 self.draining = self.pipelining;
                 break;
@@ -109,54 +129,75 @@ impl<'a> Flight<'a> {
 impl Transaction {
     /// Transfers messages in the order of `wanted`.
     ///
-    /// A message counts as whole only once the next status line was understood: where a server forgets dot-stuffing, a
-    /// lone dot would otherwise cut a message short without anybody noticing.
+    /// POP3 answers have no tags: a message counts as whole, and as the one asked for, only once what follows it was
+    /// understood. Where the server pipelines, that is the answer to a UIDL or LIST of this very message, sent behind it:
+    /// no answer that nobody asked for passes for that. Elsewhere nothing may have come before a command is sent, and the
+    /// next status line must be one: where a server forgets dot-stuffing, a lone dot would otherwise cut a message short.
     ///
     /// # Errors
     /// When the connection, the protocol or the sink fails; the session is over then.
-    pub fn transfer(&mut self, wanted: &[Wanted], part: Part, sink: &mut dyn MessageSink) -> Result<(), Error> {
-        let pipelining = self.capabilities().pipelining();
-        let mut commands: Vec<Command> = wanted
-            .iter()
-            .map(|w| match part {
-                Part::Whole => Command::Retr(w.number),
-                Part::Header => Command::Top(w.number, 0),
-            })
-            .collect();
-        if part == Part::Whole && pipelining && !commands.is_empty() {
-            // Its answer proves that the last message is whole, and costs no round trip.
-            commands.push(Command::Noop);
-        }
-        let mut flight = Flight::new(&commands, pipelining);
+    pub fn transfer(&mut self, wanted: &[Wanted<'_>], part: Part, sink: &mut dyn MessageSink) -> Result<(), Error> {
+        let proofs: Option<Vec<Command>> = wanted.iter().map(Wanted::proof).collect();
+        let proofs = proofs.filter(|_| self.capabilities().pipelining());
+        let ask = |w: &Wanted<'_>| match part {
+            Part::Whole => Command::Retr(w.number),
+            Part::Header => Command::Top(w.number, 0),
+        };
+        let commands: Vec<Command> = match &proofs {
+            Some(proofs) => wanted.iter().zip(proofs).flat_map(|(w, &proof)| [ask(w), proof]).collect(),
+            None => wanted.iter().map(ask).collect(),
+        };
+        let mut flight = Flight::new(&commands, proofs.is_some());
         let mut whole = None;
-        let mut targets = wanted.iter();
-        while let Some(command) = flight.next(&mut self.link)? {
+        for target in wanted {
+            let Some(command) = flight.next(&mut self.link)? else { break };
+            sink.asked(target.number);
             let status = self.link.status(command.name())?;
             if let Some(number) = whole.take() {
                 sink.end(number).map_err(Error::Sink)?;
             }
-            let Some(target) = targets.next() else { break };
+            if status.ok {
+                sink.begin(target.number).map_err(Error::Sink)?;
+                let limit = match (part, target.size) {
+                    (Part::Header, _) => HEADER_LIMIT,
+                    (Part::Whole, Some(size)) => size.saturating_mul(4).saturating_add(SIZE_SLACK),
+                    (Part::Whole, None) => UNKNOWN_SIZE_LIMIT,
+                };
+                self.link.multiline(command.name(), limit, &mut |chunk| sink.data(chunk))?;
+                whole = Some(target.number);
+            }
+            if proofs.is_some()
+                && let Some(proof) = flight.next(&mut self.link)?
+            {
+                self.prove(proof, target, status.ok)?;
+                if let Some(number) = whole.take() {
+                    sink.end(number).map_err(Error::Sink)?;
+                }
+            }
             if !status.ok {
                 sink.refused(target.number, Refusal::of(&status)).map_err(Error::Sink)?;
-                continue;
             }
-            sink.begin(target.number).map_err(Error::Sink)?;
-            let limit = match (part, target.size) {
-                (Part::Header, _) => HEADER_LIMIT,
-                (Part::Whole, Some(size)) => size.saturating_mul(4).saturating_add(SIZE_SLACK),
-                (Part::Whole, None) => UNKNOWN_SIZE_LIMIT,
-            };
-            self.link.multiline(command.name(), limit, &mut |chunk| sink.data(chunk))?;
-            whole = Some(target.number);
         }
         if let Some(number) = whole {
-            if self.link.has_input() {
-                let line = self.link.line("RETR")?;
-                return Err(Error::protocol("RETR", &line));
-            }
+            self.link.nothing_unasked("RETR")?;
             sink.end(number).map_err(Error::Sink)?;
         }
         Ok(())
+    }
+
+    /// Reads the answer to `proof`, which must be the listing's. Of a message that was not given nothing is kept: there a
+    /// refusal will do.
+    fn prove(&mut self, proof: Command, target: &Wanted<'_>, given: bool) -> Result<(), Error> {
+        let status = self.link.status(proof.name())?;
+        if !status.ok {
+            let refusal = Refusal::of(&status);
+            return if given { Err(Error::Refused { command: proof.name(), refusal }) } else { Ok(()) };
+        }
+        let is_it = match target.uidl {
+            Some(uidl) => parse::unique_id_listing(&status.text) == Some((target.number, uidl)),
+            None => parse::scan_listing(&status.text) == Some((target.number, target.size)),
+        };
+        if is_it { Ok(()) } else { Err(Error::protocol(proof.name(), &status.text)) }
     }
 
     /// DELE for each of `numbers`, then QUIT, in one flight where the server pipelines. To be called only when everything
