@@ -10,6 +10,7 @@ use crate::maildir::{Batch, Delivery, FolderDir, Incoming, Layout, Letters, read
 use crate::state::State;
 use crate::state::seen::{self, Row, RowId, Seen, Source, Status};
 
+use super::held::Held;
 use super::job::{Engine, Error};
 use super::look::Strays;
 use super::name;
@@ -152,10 +153,14 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// A message that is here already, under no name that we gave it.
-    pub fn adopt(&mut self, arrival: &Arrival) {
-        let folder = self.folder.key();
-        self.note(arrival, None, folder, false);
+    /// Looks for a message of this content among what is here: its folder, and the unique part of its name.
+    pub fn find(&self, held: &mut Held, content: Digest) -> Option<(FolderName, Vec<u8>)> {
+        held.take(content, &self.folder)
+    }
+
+    /// A message that is here already.
+    pub fn adopt(&mut self, arrival: &Arrival, (folder, unique): (FolderName, Vec<u8>)) {
+        self.note(arrival, Some(unique), folder.key(), false);
     }
 
     /// A message that is that row's, which is here already.

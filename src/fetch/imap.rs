@@ -17,6 +17,7 @@ use crate::transport;
 use super::bodies::{Bodies, requests, transfer};
 use super::books::{Lessons, Mail, account_for, due, keep_books, refuse, tell_plan, tell_skipped};
 use super::desk::{Desk, Done};
+use super::held::Held;
 use super::job::{Engine, Error};
 use super::look;
 use super::plan::{self, Action, Candidates, Entry, Headers, Plan, Rules};
@@ -57,14 +58,16 @@ fn pass(engine: &mut Engine<'_>, finished: &mut HashSet<FolderName>) -> Result<(
         once: false,
     })?;
     let ask = ListAsk { status: true, subscribed: account.subscribed_only, shared: true };
-    let listed: Vec<ListedFolder> =
-        server.list(&ask)?.folders.into_iter().filter(|folder| takes_part(engine, folder)).collect();
+    let mut listed: Vec<ListedFolder> = server.list(&ask)?.folders;
+    let shared: HashSet<FolderName> = listed.iter().map(|folder| folder.name.clone()).collect();
+    listed.retain(|folder| takes_part(engine, folder));
     engine.report.summary.folders = listed.len() as u64;
     let known: HashMap<FolderName, FolderRow> = match &engine.account {
         Some(row) => engine.state.folders(row.id)?.into_iter().map(|row| (row.name.clone(), row)).collect(),
         None => HashMap::new(),
     };
-    let present = if engine.job.options.all { Some(look::contents(engine.layout)?) } else { None };
+    let all = if engine.job.options.all { Some(look::contents(engine.layout)?) } else { None };
+    let mut held = None;
     for folder in &listed {
         if finished.contains(&folder.name) {
             continue;
@@ -72,7 +75,15 @@ fn pass(engine: &mut Engine<'_>, finished: &mut HashSet<FolderName>) -> Result<(
         if engine.job.stop.requested() {
             return Err(Error::Interrupted);
         }
-        let mut walk = Walk { engine: &mut *engine, folder, present: present.as_ref(), lessons: Lessons::default() };
+        let mut walk = Walk {
+            engine: &mut *engine,
+            folder,
+            present: all.as_ref(),
+            looked: None,
+            held: &mut held,
+            shared: &shared,
+            lessons: Lessons::default(),
+        };
         let result = walk.run(&mut server, known.get(&folder.name));
         let lessons = walk.lessons;
         match result {
@@ -102,7 +113,14 @@ fn takes_part(engine: &Engine<'_>, folder: &ListedFolder) -> bool {
 struct Walk<'w, 'a> {
     engine: &'w mut Engine<'a>,
     folder: &'w ListedFolder,
+    /// What the Maildir holds by content, with `--all`.
     present: Option<&'w HashSet<Digest>>,
+    /// The same where only this folder needs it.
+    looked: Option<HashSet<Digest>>,
+    /// What is here without a row; `None`: to be looked for.
+    held: &'w mut Option<Held>,
+    /// All folders of the server.
+    shared: &'w HashSet<FolderName>,
     lessons: Lessons,
 }
 
@@ -128,6 +146,9 @@ impl<'a> Walk<'_, 'a> {
     fn run(&mut self, server: &mut Session, known: Option<&FolderRow>) -> Result<(), Error> {
         let account = self.engine.account.as_ref().map(|row| row.id);
         let rules = self.engine.rules();
+        if self.engine.is_gone(&self.folder.name)? && self.present.is_none() {
+            self.looked = Some(look::contents(self.engine.layout)?);
+        }
         let listed = self.folder.figures.clone().unwrap_or_default();
         let open = match (account, listed.uid_validity) {
             (Some(account), Some(validity)) => {
@@ -214,7 +235,7 @@ impl<'a> Walk<'_, 'a> {
     fn plan(&self, server: &mut Session, entries: &[Entry], rows: &[Row], rules: &Rules) -> Result<Plan, Error> {
         let mut headers = Headers::new();
         loop {
-            let plan = plan::plan(entries, rows, &headers, rules, self.present);
+            let plan = plan::plan(entries, rows, &headers, rules, self.present.or(self.looked.as_ref()));
             if plan.ask.is_empty() {
                 return Ok(plan);
             }
@@ -253,7 +274,10 @@ impl<'a> Walk<'_, 'a> {
         // A row of another tool says nothing about what is here: that is looked up before it is believed.
         let doubtful =
             wanted.values().any(|e| e.row.and_then(|r| rows.get(r)).is_some_and(|row| row.seen.content.is_none()));
-        let looked = if doubtful && self.present.is_none() { Some(look::contents(self.engine.layout)?) } else { None };
+        if doubtful && self.present.is_none() && self.looked.is_none() {
+            self.looked = Some(look::contents(self.engine.layout)?);
+        }
+        let held = self.held(rows.is_empty())?;
         let (sink, stop, total) = (self.engine.job.sink, self.engine.job.stop, wanted.len() as u64);
         let (account, label) = (self.engine.job.account.name.as_str(), self.folder.name.to_string());
         let progress = |count: u64| {
@@ -265,7 +289,8 @@ impl<'a> Walk<'_, 'a> {
         let keywords = Keywords::load(&dir)?;
         let mut receiver = Receiver::new(desk, self.engine.state, rows, &progress);
         receiver.candidates = Candidates::new(plan, rows);
-        receiver.present = self.present.or(looked.as_ref());
+        receiver.present = self.present.or(self.looked.as_ref());
+        receiver.held = held;
         receiver.wanted = wanted;
         let mut bodies = Bodies { receiver, keywords, dir, left_out: BTreeSet::new(), got: UidSet::new() };
         let transferred = transfer(server, &requests, &mut bodies);
@@ -275,6 +300,9 @@ impl<'a> Walk<'_, 'a> {
             Some(_) => Ok(()),
         };
         let (done, refused, failed) = (receiver.done, receiver.refused, receiver.failed);
+        if failed.is_none() && committed.is_ok() {
+            *self.held = Some(receiver.held);
+        }
         account_for(self.engine, &done);
         for (number, why) in refused {
             refuse(self.engine, mail, &mut self.lessons, number, &why);
@@ -289,6 +317,14 @@ impl<'a> Walk<'_, 'a> {
         let detail = format!("a Maildir folder holds 26 keywords: {} stay on the server", names.join(", "));
         self.engine.standing(&self.folder.name, "keywords", (!names.is_empty()).then_some(detail.as_str()))?;
         Ok(done)
+    }
+
+    /// What is here without a row. What one folder used up is no longer there for the next.
+    fn held(&mut self, is_new: bool) -> Result<Held, Error> {
+        match self.held.take() {
+            Some(held) if held.complete || !is_new => Ok(held),
+            Some(_) | None => self.engine.held(is_new, self.shared.clone()),
+        }
     }
 
     /// What was asked for and not mentioned: gone meanwhile, or not given.

@@ -1,5 +1,6 @@
 //! What a fetch is asked, what it answers, and what its steps share.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -11,12 +12,13 @@ use crate::mail::{FolderName, Timestamp};
 use crate::maildir::{self, FileSystem, Layout};
 use crate::severity::{Kind, Retry, Scope, Severity};
 use crate::state::account::{AccountRow, Key};
-use crate::state::{self, State};
+use crate::state::{self, State, files};
 use crate::stop::Stop;
 use crate::transport::{self, Trace, Traffic};
 use crate::ui::event::{Body, Event, Sink, Summary};
 use crate::{imap, pop3};
 
+use super::held::Held;
 use super::plan::Rules;
 
 /// What the command line asks of a fetch.
@@ -106,6 +108,11 @@ pub enum Error {
     /// Nothing of a folder can be fetched.
     #[error("{0}")]
     Folder(&'static str),
+    /// The folder that received messages is not there any more.
+    #[error(
+        "the folder {0} is missing in the Maildir, and messages were delivered there; nothing of it is fetched or deleted"
+    )]
+    FolderGone(FolderName),
     /// A stop was asked for.
     #[error("interrupted")]
     Interrupted,
@@ -125,7 +132,7 @@ impl Severity for Error {
             Self::Maildir(e) => e.scope(),
             Self::State(e) => e.scope(),
             Self::Message { .. } | Self::NotDeleted { .. } => Scope::Message,
-            Self::Folder(_) => Scope::Folder,
+            Self::Folder(_) | Self::FolderGone(_) => Scope::Folder,
             Self::Interrupted => Scope::Run,
         }
     }
@@ -136,7 +143,11 @@ impl Severity for Error {
             Self::Imap(e) => e.retry(),
             Self::Maildir(e) => e.retry(),
             Self::State(e) => e.retry(),
-            Self::Message { .. } | Self::NotDeleted { .. } | Self::Folder(_) | Self::Interrupted => Retry::Later,
+            Self::Message { .. }
+            | Self::NotDeleted { .. }
+            | Self::Folder(_)
+            | Self::FolderGone(_)
+            | Self::Interrupted => Retry::Later,
         }
     }
 
@@ -147,6 +158,7 @@ impl Severity for Error {
             Self::Maildir(e) => e.kind(),
             Self::State(e) => e.kind(),
             Self::Message { .. } | Self::NotDeleted { .. } | Self::Folder(_) => Kind::Protocol,
+            Self::FolderGone(_) => Kind::Guard,
             Self::Interrupted => Kind::Interrupted,
         }
     }
@@ -160,6 +172,7 @@ impl Severity for Error {
             Self::Message { .. } => Some("the next run tries again".into()),
             Self::NotDeleted { .. } => Some("they are safe here; the next run asks again".into()),
             Self::Folder(_) => None,
+            Self::FolderGone(_) => Some("put it back, or fetch with --full: that downloads again".into()),
             Self::Interrupted => Some("run it again: it goes on where it stopped".into()),
         }
     }
@@ -209,11 +222,18 @@ impl<'a> Engine<'a> {
             Protocol::Imap => &login.user,
         };
         let key = Key { kind: "fetch", host: &endpoint.host, port: endpoint.port, user };
-        let (account, secret) = if job.options.dry_run {
+        let (mut account, secret) = if job.options.dry_run {
             (state.find_account(&key)?, String::new())
         } else {
             (Some(state.fetch_account(&key, &job.account.name, now)?), state.secret()?)
         };
+        if let (Some(row), false) = (&mut account, job.options.dry_run)
+            && row.full_at.is_some()
+            && (job.options.full || job.options.hold_deletions)
+        {
+            state.forget_full(row.id)?;
+            row.full_at = None;
+        }
         Ok(Self {
             job,
             layout,
@@ -233,7 +253,10 @@ impl<'a> Engine<'a> {
         let word = if self.report.kinds.is_empty() { "ok" } else { "partial" };
         let disk = self.report.kinds.contains(&Kind::Disk);
         if let (Some(account), false) = (&self.account, disk || self.job.options.dry_run) {
-            let ended = self.state.end_run(account.id, self.now.0, word, self.job.options.full);
+            // Whatever is here was given the chance to be recognised.
+            let all_seen =
+                self.report.kinds.is_empty() && self.report.summary.skipped == 0 && self.job.options.only.is_none();
+            let ended = self.state.end_run(account.id, self.now.0, word, all_seen);
             if let Err(error) = ended {
                 self.fail(None, &error);
             }
@@ -259,6 +282,33 @@ impl<'a> Engine<'a> {
             max_size: options.max_size.or(self.job.account.max_size),
             now: self.now,
         }
+    }
+
+    /// What is here and stands for no fetched message. `is_new`: nothing was ever fetched from this source. `shared`: folders
+    /// that the server has too, where each receives its own.
+    ///
+    /// # Errors
+    /// When the state or the Maildir cannot be read.
+    pub fn held(&mut self, is_new: bool, shared: HashSet<FolderName>) -> Result<Held, Error> {
+        let Some(account) = &self.account else { return Ok(Held::default()) };
+        let options = self.job.options;
+        let complete = is_new || options.all || account.full_at.is_none();
+        let files = files::load(self.state.connection(), account.id)?;
+        Held::find(self.layout, files, shared, complete)
+    }
+
+    /// Whether the folder that received messages is not there any more, and they are to be fetched again (`--full`, `--all`).
+    ///
+    /// # Errors
+    /// [`Error::FolderGone`] if they are not; when the state or the Maildir cannot be read.
+    pub fn is_gone(&mut self, folder: &FolderName) -> Result<bool, Error> {
+        let Some(account) = self.account.as_ref().map(|account| account.id) else { return Ok(false) };
+        let missing = self.layout.dir(folder)?.is_missing()?;
+        if !missing || !files::has_delivered(self.state.connection(), account, &folder.key())? {
+            return Ok(false);
+        }
+        let options = self.job.options;
+        if options.full || options.all { Ok(true) } else { Err(Error::FolderGone(folder.clone())) }
     }
 
     /// Tells something.

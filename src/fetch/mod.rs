@@ -7,6 +7,7 @@
 mod bodies;
 mod books;
 mod desk;
+mod held;
 mod imap;
 mod job;
 mod look;

@@ -120,7 +120,8 @@ fn session(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<Session, Er
         None => Vec::new(),
     };
     let rules = engine.rules();
-    let mut present = if engine.job.options.all { Some(look::contents(engine.layout)?) } else { None };
+    let again = engine.is_gone(&mail.folder)? || engine.job.options.all;
+    let mut present = if again { Some(look::contents(engine.layout)?) } else { None };
     let mut plan = make_plan(&mut server, &mail, &rows, &rules, present.as_ref())?;
     engine.report.summary.folders = 1;
     lessons.left = tell_skipped(engine, &plan, &mail)?;
@@ -238,6 +239,7 @@ fn receive(
     }
     let order = wanted(mail, |entry| expected.contains_key(&entry.number));
     let folder = engine.job.account.folder.clone();
+    let held = engine.held(rows.is_empty(), HashSet::new())?;
     let desk = Desk::new(engine, source, &folder, rows)?;
     let (sink, name, total) = (engine.job.sink, engine.job.account.name.as_str(), order.len() as u64);
     let label = folder.to_string();
@@ -249,7 +251,8 @@ fn receive(
     let mut receiver = Receiver::new(desk, engine.state, rows, &progress);
     receiver.candidates = Candidates::new(plan, rows);
     receiver.present = present;
-    receiver.wanted = expected;
+    receiver.held = held;
+    receiver.wanted = wanted;
     let transferred = server.transfer(&order, Part::Whole, &mut receiver);
     // What is whole is kept, whatever became of the rest.
     let committed = match receiver.failed {

@@ -10,6 +10,7 @@ use crate::state::State;
 use crate::state::seen::Row;
 
 use super::desk::{Arrival, Desk, Done};
+use super::held::Held;
 use super::job::Error;
 use super::plan::{Candidates, Entry, Headers, Settled};
 
@@ -80,6 +81,8 @@ pub struct Receiver<'a, 'e> {
     pub failed: Option<Error>,
     /// Told after every message: how many have come. False asks to end.
     pub progress: &'e dyn Fn(u64) -> bool,
+    /// What is here without a row.
+    pub held: Held,
     /// How many have come.
     pub count: u64,
     incoming: Option<Incoming>,
@@ -101,6 +104,7 @@ impl<'a, 'e> Receiver<'a, 'e> {
             current: None,
             failed: None,
             progress,
+            held: Held::default(),
             count: 0,
             incoming: None,
         }
@@ -171,18 +175,28 @@ impl<'a, 'e> Receiver<'a, 'e> {
         let is = match settled {
             Settled::Row(index) => {
                 if let Some((_, row)) = row(index) {
-                    self.desk.keep(&arrival, row);
+                    let mut row = row.clone();
+                    if row.seen.content.is_none() {
+                        // Another tool's: the file is known only now.
+                        row.seen.file =
+                            self.desk.find(&mut self.held, arrival.content.digest).map(|(_, unique)| unique);
+                    }
+                    self.desk.keep(&arrival, &row);
                 }
                 Some(index)
             }
-            Settled::Present => {
-                self.desk.adopt(&arrival);
+            // Of equal messages here each stands for one on the server.
+            Settled::Present | Settled::Store(None) => {
+                match self.desk.find(&mut self.held, arrival.content.digest) {
+                    Some(file) => self.desk.adopt(&arrival, file),
+                    None => self.desk.store(incoming, arrival, letters, date)?,
+                }
                 None
             }
-            Settled::Store(index) => {
-                arrival.row = index.and_then(row).map(|(_, row)| row.clone());
+            Settled::Store(Some(index)) => {
+                arrival.row = row(index).map(|(_, row)| row.clone());
                 self.desk.store(incoming, arrival, letters, date)?;
-                index
+                Some(index)
             }
         };
         if let (Some((_, row)), true) = (candidate, is != expected.row) {

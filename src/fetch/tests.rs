@@ -203,7 +203,9 @@ fn one_message_that_is_answered_by_rubbish_does_not_stop_the_others() {
         let world = World::quick(peer);
         let (report, told) = world.run(&delete(), vec![]);
         assert_eq!((report.kinds.as_slice(), report.summary.skipped), ([Kind::Protocol].as_slice(), 1), "{told:?}");
-        assert!(told.iter().any(|e| matches!(&e.body, Body::Error { message, .. } if message.contains("message 2 (b2)"))));
+        assert!(
+            told.iter().any(|e| matches!(&e.body, Body::Error { message, .. } if message.contains("message 2 (b2)")))
+        );
         assert_eq!((world.bodies().len(), world.on_server()), (2, 1));
     }
 }

@@ -55,6 +55,20 @@ impl FolderDir {
         Ok((meta.dev(), meta.ino()))
     }
 
+    /// Whether it, or its `cur`, is not there.
+    ///
+    /// # Errors
+    /// When it is there and cannot be opened.
+    pub fn is_missing(&self) -> Result<bool, Error> {
+        let cur = Path::new("cur");
+        let opened = self.open().and_then(|dir| handle::open_dir_at(&dir, cur, &self.path.join(cur)));
+        match opened {
+            Ok(_) => Ok(false),
+            Err(Error::Missing { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A message's path, for people and hooks.
     #[must_use]
     pub fn path_of(&self, place: &super::Place) -> PathBuf {

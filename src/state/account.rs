@@ -186,6 +186,15 @@ impl State {
         Ok(())
     }
 
+    /// Forgets that everything was ever compared: it is to be done again, by as many runs as it takes.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn forget_full(&mut self, account: AccountId) -> Result<(), Error> {
+        self.connection().execute("UPDATE account SET full_at = NULL WHERE id = ?1", [account.0])?;
+        Ok(())
+    }
+
     /// Marks how and when (seconds since 1970) a run ended, and whether it compared everything.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod base;
+pub mod files;
 pub mod folder;
 pub mod identity;
 pub mod intent;

@@ -129,7 +129,10 @@ impl Ferry {
         let mut text = String::new();
         for (name, keys) in &self.accounts {
             let quoted = format!("{name:?}");
-            _ = writeln!(text, "[accounts.{quoted}]\nmaildir = {:?}", self.home().join("Mail").join(name));
+            _ = writeln!(text, "[accounts.{quoted}]");
+            if !keys.0.contains_key("maildir") {
+                _ = writeln!(text, "maildir = {:?}", self.home().join("Mail").join(name));
+            }
             for (key, value) in &keys.0 {
                 _ = writeln!(text, "{key} = {value}");
             }
