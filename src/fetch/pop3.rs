@@ -252,7 +252,7 @@ fn receive(
     receiver.candidates = Candidates::new(plan, rows);
     receiver.present = present;
     receiver.held = held;
-    receiver.wanted = wanted;
+    receiver.wanted = expected;
     let transferred = server.transfer(&order, Part::Whole, &mut receiver);
     // What is whole is kept, whatever became of the rest.
     let committed = match receiver.failed {
