@@ -94,6 +94,8 @@ pub enum Error {
         id: String,
         /// Why, with the server's words cleaned.
         why: String,
+        /// The class of the refusal.
+        kind: Kind,
     },
     /// The server did not delete what it was asked to.
     #[error("{count} messages were not deleted: {why}")]
@@ -102,6 +104,8 @@ pub enum Error {
         count: usize,
         /// The server's words.
         why: String,
+        /// The class of the refusal.
+        kind: Kind,
     },
     /// Nothing of a folder can be fetched.
     #[error("{0}")]
@@ -146,7 +150,8 @@ impl Severity for Error {
             Self::Imap(e) => e.kind(),
             Self::Maildir(e) => e.kind(),
             Self::State(e) => e.kind(),
-            Self::Message { .. } | Self::NotDeleted { .. } | Self::Folder(_) => Kind::Protocol,
+            Self::Message { kind, .. } | Self::NotDeleted { kind, .. } => *kind,
+            Self::Folder(_) => Kind::Protocol,
             Self::Interrupted => Kind::Interrupted,
         }
     }

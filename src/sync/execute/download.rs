@@ -150,11 +150,11 @@ impl Run<'_, '_> {
         (batch, waiting): (&mut Batch<'_>, &mut HashMap<u64, Waiting>),
         progress: &Mutex<Progress>,
     ) -> Result<(), Error> {
-        let outcome = self.engine.check_stop().and_then(|()| self.engine.connection()).and_then(|mut conn| {
-            let outcome = self.flight(&mut conn, &mut load, (batch, waiting), progress);
-            self.engine.give_back(conn);
-            outcome
-        });
+        // A connection that cannot be had has been tried for again already.
+        let connected = self.engine.check_stop().and_then(|()| self.engine.connection());
+        let mut conn = connected.inspect_err(|_| load.iter().for_each(|part| self.mark_failed(part.folder)))?;
+        let outcome = self.flight(&mut conn, &mut load, (batch, waiting), progress);
+        self.engine.give_back(conn);
         let Err(error) = outcome else {
             return self.tell_missing(&load);
         };
