@@ -93,7 +93,9 @@ impl BodySink for Bodies<'_, '_> {
 
     fn missing(&mut self, message: &RemoteMessage) {
         self.got.insert(message.uid);
-        self.receiver.refused.push((message.uid.get(), "the server gave no content".into()));
+        self.receiver
+            .refused
+            .push((message.uid.get(), ("the server gave no content".into(), crate::severity::Kind::Protocol)));
     }
 
     fn forget(&mut self) {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::mail::FolderName;
 use crate::mail::text::clean_bytes;
+use crate::severity::Kind;
 use crate::state::seen::{self, Row, RowId, Source, Status};
 use crate::ui::event::{Body, Planned};
 
@@ -23,6 +24,8 @@ pub struct Lessons {
     pub refused: HashSet<Name>,
     /// How many the rules leave on the server, by the last plan.
     pub left: u64,
+    /// Whether the session at hand got through its login, which has been tried again already where that helps.
+    pub logged_in: bool,
 }
 
 impl Lessons {
@@ -56,13 +59,13 @@ pub fn name_of(entry: &Entry) -> Name {
 }
 
 /// A message that did not come: told once a run.
-pub fn refuse(engine: &mut Engine<'_>, mail: &Mail, lessons: &mut Lessons, number: u32, why: &str) {
+pub fn refuse(engine: &mut Engine<'_>, mail: &Mail, lessons: &mut Lessons, number: u32, (why, kind): (&str, Kind)) {
     let Some(at) = mail.entries.iter().position(|entry| entry.number == number) else { return };
     if mail.entries.get(at).is_some_and(|entry| !lessons.refused.insert(name_of(entry))) {
         return;
     }
     let id = mail.uidl(at).map(|id| format!(" ({id})")).unwrap_or_default();
-    engine.fail(Some(&mail.folder), &Error::Message { number, id, why: why.to_owned() });
+    engine.fail(Some(&mail.folder), &Error::Message { number, id, why: why.to_owned(), kind });
 }
 
 /// Counts what the rules leave on the server, and tells of what is too large.

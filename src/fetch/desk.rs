@@ -113,6 +113,8 @@ impl<'a> Desk<'a> {
             return Ok(dir.clone());
         }
         let dir = self.layout.create(&self.folder)?;
+        // Half-written files of runs that died are of no use to anybody; what cannot be removed now is removed another time.
+        let _ = crate::maildir::deliver::clean_tmp(&dir);
         Ok(self.dir.insert(dir).clone())
     }
 

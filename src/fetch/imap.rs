@@ -9,7 +9,7 @@ use crate::imap::{Access, FetchSet, Items, ListAsk, ListedFolder, Login, Session
 use crate::mail::snapshot::{Figures, Selected};
 use crate::mail::{ContentHasher, Digest, Flags, FolderName, Keyword, System, Uid, UidSet};
 use crate::maildir::Keywords;
-use crate::severity::{Retry, Scope, Severity};
+use crate::severity::{Kind, Retry, Scope, Severity};
 use crate::state::seen::{self, Row, RowId, Source, Status};
 use crate::state::{FolderRow, folder as folders};
 use crate::transport;
@@ -32,7 +32,9 @@ pub fn run(engine: &mut Engine<'_>) -> Result<(), Error> {
     let mut attempt = 1;
     loop {
         let before = (engine.report.summary.downloaded, finished.len());
-        let Err(error) = pass(engine, &mut finished) else { return Ok(()) };
+        // A login that failed has been tried again already, where that helps.
+        let server = connect(engine)?;
+        let Err(error) = pass(engine, server, &mut finished) else { return Ok(()) };
         if engine.job.stop.requested() {
             return Err(Error::Interrupted);
         }
@@ -46,17 +48,24 @@ pub fn run(engine: &mut Engine<'_>) -> Result<(), Error> {
     }
 }
 
-/// All folders that are not finished, on one connection.
-fn pass(engine: &mut Engine<'_>, finished: &mut HashSet<FolderName>) -> Result<(), Error> {
-    let account = engine.job.account;
-    let mut server = Session::open(&Login {
-        account,
+fn connect(engine: &Engine<'_>) -> Result<Session, Error> {
+    let opened = Session::open(&Login {
+        account: engine.job.account,
         credentials: engine.job.credentials,
         stop: engine.job.stop,
         traffic: Arc::clone(&engine.traffic),
         trace: engine.job.trace.cloned(),
         once: false,
-    })?;
+    });
+    if engine.job.stop.requested() {
+        return Err(Error::Interrupted);
+    }
+    Ok(opened?)
+}
+
+/// All folders that are not finished, on one connection.
+fn pass(engine: &mut Engine<'_>, mut server: Session, finished: &mut HashSet<FolderName>) -> Result<(), Error> {
+    let account = engine.job.account;
     let ask = ListAsk { status: true, subscribed: account.subscribed_only, shared: true };
     let mut listed: Vec<ListedFolder> = server.list(&ask)?.folders;
     let shared: HashSet<FolderName> = listed.iter().map(|folder| folder.name.clone()).collect();
@@ -304,8 +313,8 @@ impl<'a> Walk<'_, 'a> {
             *self.held = Some(receiver.held);
         }
         account_for(self.engine, &done);
-        for (number, why) in refused {
-            refuse(self.engine, mail, &mut self.lessons, number, &why);
+        for (number, (why, kind)) in refused {
+            refuse(self.engine, mail, &mut self.lessons, number, (&why, kind));
         }
         if let Some(error) = failed {
             return Err(error);
@@ -331,7 +340,7 @@ impl<'a> Walk<'_, 'a> {
     fn missing(&mut self, server: &mut Session, mail: &Mail, asked: &UidSet, got: &UidSet) -> Result<(), Error> {
         let silent: UidSet = asked.iter().filter(|uid| !got.contains(*uid)).collect();
         for uid in server.existing(&silent)?.iter() {
-            refuse(self.engine, mail, &mut self.lessons, uid.get(), "the server did not give it");
+            refuse(self.engine, mail, &mut self.lessons, uid.get(), ("the server did not give it", Kind::Protocol));
         }
         Ok(())
     }
@@ -349,7 +358,8 @@ impl<'a> Walk<'_, 'a> {
         }
         if selected.read_only {
             let why = "the server opened the folder read-only".to_owned();
-            self.engine.fail(Some(&self.folder.name), &Error::NotDeleted { count: due.len(), why });
+            self.engine
+                .fail(Some(&self.folder.name), &Error::NotDeleted { count: due.len(), why, kind: Kind::Protocol });
             return Ok(());
         }
         let rows: Vec<RowId> = due.iter().map(|(_, row)| *row).collect();
@@ -374,7 +384,7 @@ impl<'a> Walk<'_, 'a> {
         if !left.is_empty() {
             let why = "the server still lists them after EXPUNGE".to_owned();
             let count = usize::try_from(left.len()).unwrap_or(usize::MAX);
-            self.engine.fail(Some(&self.folder.name), &Error::NotDeleted { count, why });
+            self.engine.fail(Some(&self.folder.name), &Error::NotDeleted { count, why, kind: Kind::Protocol });
         }
         Ok(())
     }

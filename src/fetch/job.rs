@@ -96,6 +96,8 @@ pub enum Error {
         id: String,
         /// Why, with the server's words cleaned.
         why: String,
+        /// The class of the refusal.
+        kind: Kind,
     },
     /// The server did not delete what it was asked to.
     #[error("{count} messages were not deleted: {why}")]
@@ -104,6 +106,8 @@ pub enum Error {
         count: usize,
         /// The server's words.
         why: String,
+        /// The class of the refusal.
+        kind: Kind,
     },
     /// Nothing of a folder can be fetched.
     #[error("{0}")]
@@ -157,8 +161,13 @@ impl Severity for Error {
             Self::Imap(e) => e.kind(),
             Self::Maildir(e) => e.kind(),
             Self::State(e) => e.kind(),
+<<<<<<< HEAD
             Self::Message { .. } | Self::NotDeleted { .. } | Self::Folder(_) => Kind::Protocol,
             Self::FolderGone(_) => Kind::Guard,
+=======
+            Self::Message { kind, .. } | Self::NotDeleted { kind, .. } => *kind,
+            Self::Folder(_) => Kind::Protocol,
+>>>>>>> fixa
             Self::Interrupted => Kind::Interrupted,
         }
     }

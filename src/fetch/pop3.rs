@@ -68,6 +68,9 @@ fn sessions(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<(), Error>
         if std::mem::take(&mut complete) && error.retry() == Retry::Later && error.kind() == Kind::TryLater {
             return Ok(());
         }
+        if !lessons.logged_in {
+            return Err(error);
+        }
         if engine.report.summary.downloaded > before.0 {
             attempt = 1;
         }
@@ -112,7 +115,9 @@ pub(super) fn log_in(engine: &mut Engine<'_>) -> Result<(Transaction, String), E
 /// One session, from the login to QUIT.
 fn session(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<Session, Error> {
     let account = engine.account.as_ref().map(|account| account.id);
+    lessons.logged_in = false;
     let (mut server, remembered) = log_in(engine)?;
+    lessons.logged_in = true;
     let mail = list(&mut server, &engine.job.account.folder)?;
     let source = account.map(|account| Source { account, source: "" });
     let rows = match source {
@@ -213,7 +218,8 @@ fn leave_out_trouble(engine: &mut Engine<'_>, plan: &mut Plan, mail: &Mail, less
         !hopeless
     });
     for number in left_out {
-        refuse(engine, mail, lessons, number, "the session broke each time it was asked for");
+        let why = "the session broke each time it was asked for";
+        refuse(engine, mail, lessons, number, (why, Kind::Protocol));
     }
 }
 
@@ -269,8 +275,8 @@ fn receive(
     };
     let blamed = blamed.and_then(|number| receiver.wanted.get(&number)).map(|e| name_of(&e.entry));
     account_for(engine, &done);
-    for (number, why) in refused {
-        refuse(engine, mail, lessons, number, &why);
+    for (number, (why, kind)) in refused {
+        refuse(engine, mail, lessons, number, (&why, kind));
     }
     if let Some(error) = failed {
         return Err(error);
@@ -310,7 +316,8 @@ fn end(engine: &mut Engine<'_>, server: Transaction, due: &[(u32, RowId)], retri
     let folder = engine.job.account.folder.clone();
     let is_refused = |number: u32| ended.refused.iter().any(|(n, _)| *n == number);
     if let Err(error) = ended.quit {
-        engine.fail(Some(&folder), &Error::NotDeleted { count: due.len(), why: error.to_string() });
+        let (why, kind) = (error.to_string(), error.kind());
+        engine.fail(Some(&folder), &Error::NotDeleted { count: due.len(), why, kind });
         return Ok(());
     }
     let gone: Vec<RowId> = due.iter().filter(|(number, _)| !is_refused(*number)).map(|(_, row)| *row).collect();
@@ -322,7 +329,8 @@ fn end(engine: &mut Engine<'_>, server: Transaction, due: &[(u32, RowId)], retri
     engine.report.summary.deleted_remote += u64::try_from(gone.len()).unwrap_or_default();
     engine.report.progress |= !gone.is_empty();
     if let Some((_, refusal)) = ended.refused.first() {
-        let error = Error::NotDeleted { count: ended.refused.len(), why: refusal.to_string() };
+        let (why, kind) = (refusal.to_string(), refusal.kind(Kind::Protocol));
+        let error = Error::NotDeleted { count: ended.refused.len(), why, kind };
         engine.fail(Some(&folder), &error);
     }
     Ok(())

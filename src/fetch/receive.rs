@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use crate::mail::{ContentHasher, Digest, Timestamp};
 use crate::maildir::{self, Incoming, Letters};
 use crate::pop3::{MessageSink, Refusal};
+use crate::severity::Kind;
 use crate::state::State;
 use crate::state::seen::Row;
 
@@ -72,7 +73,7 @@ pub struct Receiver<'a, 'e> {
     /// What is durable.
     pub done: Vec<Done>,
     /// Messages that the server refused, or gave nothing of.
-    pub refused: Vec<(u32, String)>,
+    pub refused: Vec<(u32, (String, Kind))>,
     /// The message whose answer is awaited, or came last.
     pub asked: Option<u32>,
     /// The message of which bytes have come and not all.
@@ -165,7 +166,7 @@ impl<'a, 'e> Receiver<'a, 'e> {
         let content = incoming.content();
         if content.size == 0 {
             // Exchange lists messages and then gives nothing: that is not the message.
-            self.refused.push((number, "the server gave an empty message".into()));
+            self.refused.push((number, ("the server gave an empty message".into(), Kind::Protocol)));
             return Ok(());
         }
         let row = |index: usize| self.rows.get(index).map(|row| (index, row));
@@ -234,7 +235,7 @@ impl MessageSink for Receiver<'_, '_> {
     }
 
     fn refused(&mut self, number: u32, refusal: Refusal) -> io::Result<()> {
-        self.refused.push((number, refusal.to_string()));
+        self.refused.push((number, (refusal.to_string(), refusal.kind(Kind::Protocol))));
         Ok(())
     }
 }

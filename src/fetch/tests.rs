@@ -224,6 +224,53 @@ fn an_unasked_answer_gives_no_message_the_name_of_another() {
 }
 
 #[test]
+fn response_codes_of_any_command_decide_the_exit() {
+    for (command, answer, kind) in [
+        ("RETR 2", "-ERR [SYS/TEMP] x", Kind::TryLater),
+        ("RETR 2", "-ERR [SYS/PERM] x", Kind::Protocol),
+        ("DELE 2", "-ERR [IN-USE] x", Kind::TryLater),
+        ("QUIT", "-ERR [SYS/TEMP] x", Kind::TryLater),
+        ("UIDL", "-ERR [AUTH] x", Kind::Auth),
+        ("LIST", "-ERR [LOGIN-DELAY] x", Kind::TryLater),
+    ] {
+        let mut peer = three();
+        peer.behaviour.answers = vec![(command, answer)];
+        let (report, _) = World::quick(peer).run(&delete(), vec![]);
+        assert_eq!(report.kinds, [kind], "{command} {answer}");
+    }
+}
+
+#[test]
+fn a_failing_login_is_tried_four_times_and_no_more() {
+    for behaviour in [
+        Behaviour { cut_after: Some(0), ..Behaviour::default() },
+        answers(&[("CAPA", "+OK\r\nUSER\r\n."), ("USER", "")]),
+    ] {
+        let mut peer = three();
+        peer.behaviour = behaviour;
+        let mut world = World::new(peer);
+        world.timeout = Duration::from_millis(50);
+        let server = world.peer.listen(vec![]);
+        let account = account(Protocol::Pop3, world.dir.path().join("mail"), server.port, world.timeout);
+        let (report, _) = world.run_account(&account, &Options::default());
+        assert_eq!(report.kinds, [Kind::TryLater]);
+        assert_eq!(world.peer.mailbox().sessions, 4);
+    }
+}
+
+#[test]
+fn half_written_files_of_a_dead_run_go() {
+    let world = World::new(three());
+    world.run(&Options { limit: Some(1), ..Options::default() }, vec![]);
+    let tmp = world.dir.path().join("mail/tmp");
+    std::fs::write(tmp.join("mailferry.00000000000000aa.1"), "half").unwrap();
+    std::fs::write(tmp.join("another-programs"), "half").unwrap();
+    world.run(&Options::default(), vec![]);
+    let left: Vec<_> = std::fs::read_dir(&tmp).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["another-programs"]);
+}
+
+#[test]
 fn one_message_that_the_server_refuses() {
     let world = World::new(three());
     let (report, told) = world.run(&delete(), vec![answers(&[("RETR 2", "-ERR damaged")])]);

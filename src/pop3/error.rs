@@ -57,7 +57,8 @@ impl Refusal {
     }
 
     /// The class of this refusal; `plain` where it has no code that says.
-    fn kind(&self, plain: Kind) -> Kind {
+    #[must_use]
+    pub fn kind(&self, plain: Kind) -> Kind {
         match self.code {
             Some(Code::InUse | Code::LoginDelay | Code::SysTemp) => Kind::TryLater,
             Some(Code::SysPerm) => Kind::Protocol,

@@ -12,6 +12,7 @@ use crate::account::AuthMechanism;
 use crate::auth::Credentials;
 use crate::auth::sasl::{self, Exchange, Mechanism, Offer, SaslError};
 use crate::mail::text::clean;
+use crate::severity::{Kind, Severity};
 use crate::transport::{self, Stream};
 
 /// The most challenges that a login may have.
@@ -228,7 +229,11 @@ impl<'a> Authorization<'a> {
                 Step::CapaAfter => memory.after = Some(read_capabilities(&mut self.link)?),
                 Step::Utf8 => {
                     // A server that refuses it gives messages as it did before RFC 6856.
-                    self.link.status("UTF8")?;
+                    let status = self.link.status("UTF8")?;
+                    let refusal = Refusal::of(&status);
+                    if !status.ok && refusal.kind(Kind::Protocol) == Kind::TryLater {
+                        return Err(Error::Refused { command: "UTF8", refusal });
+                    }
                 }
                 Step::Line(_, _, word) => {
                     let status = self.link.status(word)?;
@@ -315,6 +320,7 @@ fn converse(link: &mut Link, exchange: &mut Exchange, ahead: bool) -> Result<boo
 fn read_capabilities(link: &mut Link) -> Result<Capabilities, Error> {
     match link.expect_ok(Command::Capa) {
         Ok(_) => {}
+        Err(error @ Error::Refused { .. }) if error.kind() == Kind::TryLater => return Err(error),
         Err(Error::Refused { .. }) => return Ok(Capabilities::default()),
         Err(error) => return Err(error),
     }

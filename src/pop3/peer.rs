@@ -27,6 +27,8 @@ pub struct Mailbox {
     pub messages: Vec<Stored>,
     /// Every command received, over all sessions.
     pub commands: Vec<String>,
+    /// How many sessions there were.
+    pub sessions: u32,
 }
 
 /// How the server behaves.
@@ -183,6 +185,7 @@ impl Session {
 
     fn run(&mut self) -> usize {
         let greeting = self.behaviour.greeting.clone();
+        self.mailbox.lock().unwrap().sessions += 1;
         let snapshot = self.mailbox.lock().unwrap().messages.clone();
         let (mut deleted, mut retrieved) = (vec![false; snapshot.len()], vec![false; snapshot.len()]);
         let (mut input, mut logged_in) = (Vec::new(), false);

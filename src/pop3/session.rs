@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::capability::{Capabilities, Remembered};
 use super::command::Command;
-use super::error::{Error, Refusal};
+use super::error::{Code, Error, Refusal};
 use super::link::Link;
 use super::parse;
 
@@ -38,6 +38,8 @@ pub struct Transaction {
     remembered: Remembered,
     /// UIDL and LIST have been sent and their answers not read.
     listing_ahead: bool,
+    /// The listing, where it had to be read before it was asked for.
+    held: Option<Listing>,
 }
 
 /// How a session that deleted came to its end.
@@ -51,7 +53,7 @@ pub struct Ended {
 
 impl Transaction {
     pub(super) fn new(link: Link, capabilities: Capabilities, remembered: Remembered, listing_ahead: bool) -> Self {
-        let mut transaction = Self { link, capabilities, remembered, listing_ahead };
+        let mut transaction = Self { link, capabilities, remembered, listing_ahead, held: None };
         transaction.link.logged_in();
         transaction
     }
@@ -74,11 +76,20 @@ impl Transaction {
         &self.remembered
     }
 
+    /// Reads what was sent ahead: then every command is answered, and nothing else may have come.
+    fn settle(&mut self, next: Command) -> Result<(), Error> {
+        if self.listing_ahead {
+            self.held = Some(self.listing()?);
+        }
+        self.link.nothing_unasked(next.name())
+    }
+
     /// STAT: the number of messages and, where told, their octets.
     ///
     /// # Errors
     /// When refused or not understood.
     pub fn stat(&mut self) -> Result<(u64, Option<u64>), Error> {
+        self.settle(Command::Stat)?;
         self.link.send(Command::Stat)?;
         let status = self.link.expect_ok(Command::Stat)?;
         parse::drop_listing(&status.text).ok_or_else(|| Error::protocol("STAT", &status.text))
@@ -90,7 +101,11 @@ impl Transaction {
     /// # Errors
     /// When the connection or the protocol breaks, or a refusal says "later".
     pub fn listing(&mut self) -> Result<Listing, Error> {
+        if let Some(listing) = self.held.take() {
+            return Ok(listing);
+        }
         if !self.listing_ahead {
+            self.link.nothing_unasked("UIDL")?;
             self.link.send(Command::Uidl)?;
             if self.capabilities.pipelining() {
                 self.link.send(Command::List)?;
@@ -131,10 +146,8 @@ impl Transaction {
     fn scan(&mut self, command: Command, each: &mut dyn FnMut(&[u8]) -> Option<usize>) -> Result<bool, Error> {
         match self.link.expect_ok(command) {
             Ok(_) => {}
-            Err(error @ Error::Refused { .. }) => {
-                let later = crate::severity::Severity::retry(&error) == crate::severity::Retry::Later;
-                return if later { Err(error) } else { Ok(false) };
-            }
+            // A code tells of trouble. Only a refusal without one says that the server does not know the command.
+            Err(Error::Refused { refusal: Refusal { code: None | Some(Code::Other(_)), .. }, .. }) => return Ok(false),
             Err(error) => return Err(error),
         }
         let (mut bad, mut count) = (None, 0);
@@ -155,6 +168,7 @@ impl Transaction {
     /// # Errors
     /// When refused, or the connection breaks.
     pub fn noop(&mut self) -> Result<(), Error> {
+        self.settle(Command::Noop)?;
         self.link.send(Command::Noop)?;
         self.link.expect_ok(Command::Noop).map(drop)
     }
@@ -164,6 +178,7 @@ impl Transaction {
     /// # Errors
     /// When refused, or the connection breaks.
     pub fn reset(&mut self) -> Result<(), Error> {
+        self.settle(Command::Rset)?;
         self.link.send(Command::Rset)?;
         self.link.expect_ok(Command::Rset).map(drop)
     }
@@ -174,6 +189,7 @@ impl Transaction {
     /// # Errors
     /// When refused ("some deleted messages not removed"), or the connection breaks.
     pub fn quit(mut self) -> Result<(), Error> {
+        self.settle(Command::Quit)?;
         self.link.send(Command::Quit)?;
         self.link.expect_ok(Command::Quit).map(drop)
     }

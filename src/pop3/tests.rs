@@ -278,6 +278,13 @@ fn refusals_have_their_classes() {
         ("PASS", "-ERR [SYS/PERM] broken", Kind::Protocol),
         ("PASS", "\x1b]0;rubbish", Kind::Protocol),
         ("UIDL", "-ERR [SYS/TEMP] x", Kind::TryLater),
+        ("UIDL", "-ERR [SYS/PERM] x", Kind::Protocol),
+        ("UIDL", "-ERR [AUTH] x", Kind::Auth),
+        ("LIST", "-ERR [SYS/PERM] x", Kind::Protocol),
+        ("LIST", "-ERR [AUTH] x", Kind::Auth),
+        ("LIST", "-ERR [IN-USE] x", Kind::TryLater),
+        ("CAPA", "-ERR [SYS/TEMP] x", Kind::TryLater),
+        ("CAPA", "-ERR [LOGIN-DELAY] x", Kind::TryLater),
         ("LIST", "rubbish", Kind::Protocol),
     ] {
         let mut peer = three();
@@ -290,6 +297,18 @@ fn refusals_have_their_classes() {
     let mut peer = three();
     peer.behaviour.greeting = "-ERR go away".into();
     assert_eq!(login(&peer, None).err().unwrap().kind(), Kind::TryLater);
+}
+
+#[test]
+fn figures_are_asked_for_behind_a_listing_that_was_sent_ahead() {
+    let peer = three();
+    let mut session = login(&peer, None).unwrap();
+    assert_eq!(session.stat().unwrap(), (3, Some(0)));
+    session.noop().unwrap();
+    assert_eq!(session.listing().unwrap().messages.len(), 3);
+    session.reset().unwrap();
+    session.quit().unwrap();
+    login(&peer, None).unwrap().quit().unwrap();
 }
 
 #[test]

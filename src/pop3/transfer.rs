@@ -7,6 +7,7 @@ use super::error::{Error, Refusal};
 use super::link::Link;
 use super::parse;
 use super::session::{Ended, Transaction};
+use crate::severity::Kind;
 
 /// At most this many bytes of commands are sent ahead of their answers: always less than any socket buffer holds, so that
 /// the server can never be stuck writing to us while we are stuck writing to it (RFC 2449 §6.6).
@@ -175,7 +176,11 @@ impl Transaction {
                 }
             }
             if !status.ok {
-                sink.refused(target.number, Refusal::of(&status)).map_err(Error::Sink)?;
+                let refusal = Refusal::of(&status);
+                if part == Part::Header && refusal.kind(Kind::Protocol) == Kind::TryLater {
+                    return Err(Error::Refused { command: command.name(), refusal });
+                }
+                sink.refused(target.number, refusal).map_err(Error::Sink)?;
             }
         }
         if let Some(number) = whole {
