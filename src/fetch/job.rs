@@ -161,13 +161,9 @@ impl Severity for Error {
             Self::Imap(e) => e.kind(),
             Self::Maildir(e) => e.kind(),
             Self::State(e) => e.kind(),
-<<<<<<< HEAD
-            Self::Message { .. } | Self::NotDeleted { .. } | Self::Folder(_) => Kind::Protocol,
             Self::FolderGone(_) => Kind::Guard,
-=======
             Self::Message { kind, .. } | Self::NotDeleted { kind, .. } => *kind,
             Self::Folder(_) => Kind::Protocol,
->>>>>>> fixa
             Self::Interrupted => Kind::Interrupted,
         }
     }

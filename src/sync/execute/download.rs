@@ -163,22 +163,14 @@ impl Run<'_, '_> {
         (batch, waiting): (&mut Batch<'_>, &mut HashMap<u64, Waiting>),
         progress: &Mutex<Progress>,
     ) -> Result<(), Error> {
-<<<<<<< HEAD
-        let outcome = self.engine.check_stop().and_then(|()| self.engine.connection()).and_then(|mut conn| {
-            let (started, expected) = (Instant::now(), load.iter().map(Part::bytes).sum::<u64>());
-            let outcome = self.flight(&mut conn, &mut load, (batch, waiting), progress);
-            let missing = load.iter().map(Part::bytes).sum();
-            let outcome = outcome.and_then(|()| conn.weigh(expected.saturating_sub(missing), started.elapsed()));
-            self.engine.give_back(conn);
-            outcome
-        });
-=======
         // A connection that cannot be had has been tried for again already.
         let connected = self.engine.check_stop().and_then(|()| self.engine.connection());
         let mut conn = connected.inspect_err(|_| load.iter().for_each(|part| self.mark_failed(part.folder)))?;
+        let (started, expected) = (Instant::now(), load.iter().map(Part::bytes).sum::<u64>());
         let outcome = self.flight(&mut conn, &mut load, (batch, waiting), progress);
+        let missing = load.iter().map(Part::bytes).sum();
+        let outcome = outcome.and_then(|()| conn.weigh(expected.saturating_sub(missing), started.elapsed()));
         self.engine.give_back(conn);
->>>>>>> fixa
         let Err(error) = outcome else {
             return self.tell_missing(&load);
         };
