@@ -37,7 +37,7 @@ fn hazard_07_a_delivery_is_durable_before_its_row() {
     let row = last + row.unwrap_or_else(|| panic!("no row after the delivery in\n{text}"));
     let synced = |l: &&str| l.contains("sync") && l.contains("INBOX/cur>");
     assert!(lines[last..row].iter().any(synced), "the folder was not durable before its rows:\n{text}");
-    let first = lines.iter().position(|l| renames(l)).expect("a delivery");
+    let first = lines.iter().position(renames).expect("a delivery");
     let bodies = |l: &&str| l.contains("sync") && l.contains("INBOX/tmp/");
     assert!(lines[..first].iter().any(|l| bodies(l) || l.contains("syncfs(")), "renamed before written:\n{text}");
 }
