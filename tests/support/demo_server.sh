@@ -200,13 +200,21 @@ change_server() {
     } | imap >/dev/null
 }
 
+# A folder's name in 22 columns, where a Han character has two and printf counts bytes.
+padded() {
+    local han letters
+    han=$(printf '%s' "$1" | LC_ALL=C tr -cd '\340-\357' | LC_ALL=C wc -c)
+    letters=$(printf '%s' "$1" | LC_ALL=C tr -d '\200-\277' | LC_ALL=C wc -c)
+    printf '%s%*s' "$1" $((22 - letters - han)) ''
+}
+
 # A Maildir as folders with their messages; flags are the letters after ":2,".
 show_tree() {
     local root=$1 dir name
     (cd "$root" && find . -type d -name cur | sort) | while read -r dir; do
         name=${dir#./}
         name=${name%/cur}
-        printf '  %-22s %3d messages\n' "$name" "$(find "$root/$name/cur" "$root/$name/new" -type f | wc -l)"
+        printf '  %s %3d in all\n' "$(padded "$name")" "$(find "$root/$name/cur" "$root/$name/new" -type f | wc -l)"
     done
     (cd "$root" && find . -path '*/INBOX/*' -type f -path '*/[cn][ue][rw]/*' | sort | head -6 | sed 's/^/    /')
 }
@@ -217,7 +225,7 @@ compare_sides() {
     while IFS=$'\t' read -r name path; do
         remote=$(printf 's STATUS "%s" (MESSAGES)\n' "$name" | imap | sed -n 's/.*(MESSAGES \([0-9]*\)).*/\1/p')
         local_count=$(find "$root/$path/cur" "$root/$path/new" -type f | wc -l)
-        printf '  %-22s server %3d   here %3d\n' "$path" "$remote" "$local_count"
+        printf '  %s server %3d   here %3d\n' "$(padded "$path")" "$remote" "$local_count"
         [ "$remote" -eq "$local_count" ] || wrong=1
     done < <(printf '%s\t%s\n' INBOX INBOX Drafts Drafts Trash Trash Travel Travel Archive/2025 Archive/2025 Lists/rust Lists/rust \
         'Entw&APw-rfe' Entwürfe 'R&-D/&ZeVnLIqe-' R\&D/日本語)
