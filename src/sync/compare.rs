@@ -76,6 +76,13 @@ impl Known {
         self.of_uid(uid).next().is_some()
     }
 
+    /// Whether a row has the file of that unique part.
+    #[must_use]
+    pub fn has_file(&self, place: &[u8]) -> bool {
+        let wanted = hash(unique(place));
+        self.rows.iter().any(|row| row.file.is_some_and(|(unique, _)| unique == wanted))
+    }
+
     /// The distinct UIDs.
     #[must_use]
     pub fn uids(&self) -> UidSet {

@@ -13,6 +13,7 @@ use super::compare::unique as unique_of;
 use super::engine::{Engine, Error, Folders};
 use super::moves::{self, At, Moves};
 use super::plan::{Paired, Plan, Rules, plan};
+use super::recover;
 use super::survey::Survey;
 use super::view::View;
 
@@ -24,6 +25,7 @@ const LOOKALIKES: usize = 20;
 /// # Errors
 /// What takes the account down.
 pub fn decide(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey, rules: &Rules) -> Result<Plan, Error> {
+    recover::recover(engine, folders, survey)?;
     let mut paired = Paired::default();
     let gone = moves::gone(&survey.views);
     moves::set_renames_aside(&mut survey.views);
@@ -249,7 +251,12 @@ fn ask_message_ids(engine: &Engine<'_>, folders: &Folders, view: &mut View) -> R
     Ok(())
 }
 
-fn fetch_headers(engine: &Engine<'_>, folders: &Folders, view: &mut View, set: &UidSet) -> Result<(), Error> {
+pub(super) fn fetch_headers(
+    engine: &Engine<'_>,
+    folders: &Folders,
+    view: &mut View,
+    set: &UidSet,
+) -> Result<(), Error> {
     if set.is_empty() {
         return Ok(());
     }

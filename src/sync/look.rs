@@ -108,7 +108,31 @@ pub fn local(
         look = look_again(folder, &known)?;
     }
     look.restored = restored;
+    if force && !engine.job.options.dry_run && drop_torn(engine, folder, &known)? {
+        // What is missing now is fetched again.
+        look = look_again(folder, &known)?;
+        look.restored = true;
+    }
     Ok((look, Some(known)))
+}
+
+/// A known file of length 0 is damage (HAZARDS 8): it is told of and removed, so that its message is fetched again.
+fn drop_torn(engine: &Engine<'_>, folder: &Folder, known: &Known) -> Result<bool, Error> {
+    let mut touched = Touched::new();
+    let mut torn = 0;
+    for entry in scan(&folder.dir)?.entries {
+        let path = folder.dir.path_of(&entry.place);
+        let empty = std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() == 0);
+        if empty && known.has_file(&entry.place.to_bytes()) {
+            torn += u32::from(touched.drop_copy(&folder.dir, &entry.place)?);
+        }
+    }
+    touched.sync()?;
+    if torn > 0 {
+        let text = format!("{torn} message files were empty (a disk that was full, or failed): they are fetched again");
+        engine.warn(Some(&folder.name), text, None);
+    }
+    Ok(torn > 0)
 }
 
 /// Two files of one unique part (HAZARDS 23): what a mail reader is renaming right now is gone at a second look. Of two that stay,

@@ -19,6 +19,7 @@ pub mod moves;
 pub mod op;
 mod places;
 pub mod plan;
+mod recover;
 pub mod restore;
 #[cfg(test)]
 mod simulation;

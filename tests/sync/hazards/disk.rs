@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::support::ferry::{AccountKeys, Running};
+use crate::support::message::differences;
 use std::fs::{File, FileTimes};
 use std::time::Duration;
 
@@ -101,4 +102,39 @@ fn hazard_18_no_two_accounts_in_one_directory_or_one_inside_the_other() {
         outcome.assert_code(78);
         assert!(!ferry.local().root.exists(), "something was made before the refusal");
     }
+}
+
+#[test]
+fn hazard_08_an_empty_file_is_damage_and_fetched_again() {
+    let rig = in_step("empty", &["a", "b"]);
+    let place = rig.local().messages("INBOX").remove(0).place;
+    let before = rig.remote();
+    fs::write(&place, b"").expect("a torn file");
+    // A file that is overwritten in place changes no directory time: the weekly look in full finds it.
+    for _ in 0..2 {
+        rig.ferry.json(&["sync", "--full"]);
+    }
+    assert_eq!(rig.remote(), before, "the damage was carried to the server");
+    assert_eq!(local(&rig.ferry, "INBOX"), ["a", "b"]);
+}
+
+#[test]
+fn hazard_19_a_file_delivered_without_a_row_and_then_moved_stays_one() {
+    let mut rig = Rig::usual("unrecorded");
+    rig.ferry.set("on_delete", "\"expunge\"");
+    let mut session = rig.mailbox();
+    session.create("Work");
+    ["a", "b"].iter().for_each(|name| _ = session.append("INBOX", &mail(name), &flags("S"), DATE));
+    let mut command = rig.ferry.command(&["sync"]);
+    command.env("MAILFERRY_CHECKPOINT", "download.delivered:1");
+    let died = Running::new(command).finish(Duration::from_secs(60));
+    assert!(died.signal.is_some(), "it did not die: {:?}", died.code);
+    let delivered = rig.local().messages("INBOX");
+    assert_eq!(delivered.len(), 2);
+    rig.local().mv("INBOX", Path::new(&delivered[0].place), "Work");
+    rig.sync();
+    rig.sync();
+    assert_eq!(differences(&rig.remote(), &rig.local().snapshot()), "");
+    let both = sorted(local(&rig.ferry, "INBOX").into_iter().chain(local(&rig.ferry, "Work")));
+    assert_eq!(both, ["a", "b"]);
 }
