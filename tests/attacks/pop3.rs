@@ -107,7 +107,7 @@ fn endless(word: &'static str, lead: &'static str, more: &'static [u8]) {
     });
     let peer = Peer::start(vec![handler]);
     let ferry = home(peer.port());
-    survive_small(&ferry, &["fetch", ACCOUNT], &[69]);
+    survive_small(&ferry, &["fetch", ACCOUNT], &[69, 75]);
 }
 
 #[test]

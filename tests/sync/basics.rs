@@ -4,10 +4,12 @@ use crate::support::corpus::{Corpus, KINDS};
 use crate::support::dovecot::{Dovecot, Options};
 use crate::support::ferry::{ACCOUNT, AccountKeys, Ferry};
 use crate::support::local::Layout;
-use crate::support::message::{assert_in_step, flags};
+use crate::support::mailbox::snapshot;
+use crate::support::message::{assert_in_step, differences, flags};
 use crate::support::rig::Rig;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 
 #[test]
 fn every_kind_of_message_comes_down_and_goes_up_unchanged() {
@@ -210,4 +212,38 @@ fn a_message_moved_on_the_server_loses_its_keyword_here_too() {
     rig.sync();
     rig.assert_in_step();
     assert_eq!(rig.remote()["INBOX"][0].flags, flags("F todo"));
+}
+
+/// What Dovecot and mblaze find in the Maildir is what the server has: messages and flags.
+#[test]
+fn other_programs_read_the_maildir_alike() {
+    let mut rig = Rig::usual("readers");
+    rig.ferry.set("layout", "\"maildir++\"");
+    let mut session = rig.mailbox();
+    session.create("Lists");
+    for (name, set) in [("a", "S"), ("b", "FS"), ("c", ""), ("d", "RS"), ("e", "F")] {
+        session.append("INBOX", format!("Subject: {name}\n\nx\n").as_bytes(), &flags(set), 1_600_000_000);
+    }
+    session.append("Lists", b"Subject: f\n\nx\n", &flags("DS"), 1_600_000_000);
+    rig.sync();
+    let root = rig.local().root.clone();
+
+    let reader = Dovecot::shared(&Options { separator: '.', ..Options::default() });
+    let user = reader.user("readers");
+    let storage = reader.storage(&user);
+    let home = storage.parent().expect("a home");
+    let shell = format!(
+        "mkdir -p '{1}' && rm -rf '{0}' && cp -a '{2}' '{0}' && rm -rf '{0}/mailferry' && {{ [ $(id -u) != 0 ] || chown -R nobody:nogroup '{1}'; }}",
+        storage.display(),
+        home.display(),
+        root.display()
+    );
+    assert!(Command::new("sh").args(["-c", &shell]).status().expect("sh").success());
+    assert_eq!(differences(&rig.remote(), &snapshot(&reader, &user)), "");
+
+    let listed = |args: &[&str]| {
+        let out = Command::new("mlist").args(args).arg(&root).output().expect("mlist, of the package mblaze");
+        String::from_utf8_lossy(&out.stdout).lines().count()
+    };
+    assert_eq!((listed(&[]), listed(&["-F"]), listed(&["-R"])), (5, 2, 1));
 }
