@@ -50,6 +50,7 @@ pub fn run(account: &Account, news: News<'_>, stop: &Stop) -> Vec<String> {
 fn call(hook: &CommandLine, account: &Account, new: u64, list: &Path, stop: &Stop) -> io::Result<ExitStatus> {
     // What a hook prints is for people, while standard output is for data.
     let output = || io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);
+    let late = stop.requested();
     let child = prepare(hook)
         .env("MAILFERRY_ACCOUNT", &account.name)
         .env("MAILFERRY_NEW", new.to_string())
@@ -58,11 +59,12 @@ fn call(hook: &CommandLine, account: &Account, new: u64, list: &Path, stop: &Sto
         .stdout(output())
         .stderr(output())
         .spawn()?;
-    wait(child, stop)
+    wait(child, stop, late)
 }
 
-fn wait(mut child: Child, stop: &Stop) -> io::Result<ExitStatus> {
-    if stop.requested() {
+/// `late`: the stop had been asked for before the hook began.
+fn wait(mut child: Child, stop: &Stop, late: bool) -> io::Result<ExitStatus> {
+    if late {
         // A second signal ends us, and leaves the hook to itself.
         return child.wait();
     }
