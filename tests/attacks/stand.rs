@@ -34,7 +34,7 @@ pub fn unguarded(port: u16) -> Ferry {
     ferry
 }
 
-/// A fake with a hook that speaks only once `change` has been called on the switch, and its home.
+/// A fake with a hook that speaks only while the switch is on, and its home.
 pub fn lying(store: Store, hook: Hook) -> (FakeImap, Ferry, Switch) {
     let switch = Switch::default();
     let on = switch.clone();
