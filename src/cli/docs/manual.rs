@@ -164,7 +164,7 @@ fn limitations(out: &mut Roff) {
             "POP3 ends every message with a line end: one whose last line has none on the server has one after a fetch.",
         )
         .text(
-            "Of the extensions that a server offers, COMPRESS and UTF8=ACCEPT are not used: folder names go in modified \
+            "COMPRESS is used on slow lines alone (below some 3 MB a second), UTF8=ACCEPT never: folder names go in modified \
              UTF-7, which every server knows.",
         )
         .text("It writes nothing but Maildir, sends no mail and does not filter. It is made for Linux.");
