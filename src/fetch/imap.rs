@@ -212,7 +212,8 @@ impl<'a> Walk<'_, 'a> {
         let told = listed.uid_validity.is_some() && listed.uid_next.is_some() && listed.messages.is_some();
         let same = (figures.uid_validity, figures.uid_next, figures.messages)
             == (listed.uid_validity, listed.uid_next, listed.messages);
-        told && same && !options.full && !options.all
+        let other_port = self.engine.account.as_ref().is_some_and(|account| account.other_port);
+        told && same && !options.full && !options.all && !other_port
     }
 
     /// Records the figures that the listing stood for: those told before it, where there are any.

@@ -19,7 +19,7 @@ use crate::ui::event::{Body, Event, Sink, Summary};
 use crate::{imap, pop3};
 
 use super::held::Held;
-use super::plan::Rules;
+use super::plan::{Rules, Trust};
 
 /// What the command line asks of a fetch.
 #[derive(Clone, Debug, Default)]
@@ -228,7 +228,7 @@ impl<'a> Engine<'a> {
         };
         let key = Key { kind: "fetch", host: &endpoint.host, port: endpoint.port, user };
         let (mut account, secret) = if job.options.dry_run {
-            (state.find_account(&key)?, String::new())
+            (state.look_up_fetch_account(&key, &job.account.name)?, String::new())
         } else {
             (Some(state.fetch_account(&key, &job.account.name, now)?), state.secret()?)
         };
@@ -262,7 +262,11 @@ impl<'a> Engine<'a> {
             let all_seen =
                 self.report.kinds.is_empty() && self.report.summary.skipped == 0 && self.job.options.only.is_none();
             let ended = self.state.end_run(account.id, self.now.0, word, all_seen);
-            if let Err(error) = ended {
+            // Its sample has been the same, or everything has been compared.
+            let port = self.job.account.endpoint.port;
+            let moved = account.other_port && self.report.kinds.is_empty();
+            let moved = if moved { self.state.set_port(account.id, port) } else { Ok(()) };
+            if let Err(error) = ended.and(moved) {
                 self.fail(None, &error);
             }
         }
@@ -282,10 +286,20 @@ impl<'a> Engine<'a> {
         Rules {
             keep: if hold { Keep::Keep } else { options.keep.unwrap_or(self.job.account.keep) },
             finish_deletions: !hold && options.keep != Some(Keep::Keep),
-            full: options.full,
+            trust: self.trust(),
             limit: options.limit.map(|limit| limit.saturating_sub(self.report.summary.downloaded)),
             max_size: options.max_size.or(self.job.account.max_size),
             now: self.now,
+        }
+    }
+
+    fn trust(&self) -> Trust {
+        let other_port = self.account.as_ref().is_some_and(|account| account.other_port);
+        match self.job.account.protocol {
+            _ if self.job.options.full => Trust::Nothing,
+            _ if other_port => Trust::Sample,
+            Protocol::Pop3 => Trust::Neighbours,
+            Protocol::Imap => Trust::Ids,
         }
     }
 

@@ -97,8 +97,13 @@ impl World {
     fn run(&self, options: &Options, script: Vec<Behaviour>) -> (Report, Vec<Event>) {
         let server = self.peer.listen(script);
         let mut account = account(Protocol::Pop3, self.dir.path().join("mail"), server.port, self.timeout);
-        // One key for all runs, whatever the port.
         account.endpoint.host = "localhost".into();
+        // The port of a test server changes; the account does not.
+        let dir = self.dir.path().join("mail/.mailferry");
+        if dir.is_dir() {
+            let mut state = State::open(&dir, Access::Write { local: true }).unwrap();
+            state.connection().execute("UPDATE account SET port = ?1", [server.port]).unwrap();
+        }
         self.run_account(&account, options)
     }
 
@@ -106,8 +111,6 @@ impl World {
         let mut layout = Layout::new(&account.store);
         let file_system = layout.prepare_root().unwrap();
         let mut state = State::open(&layout.state_dir(), Access::Write { local: true }).unwrap();
-        // The port of a test server changes; the account does not.
-        state.connection().execute("UPDATE account SET port = ?1", [account.endpoint.port]).unwrap();
         let credentials = Credentials { user: "me".into(), secret: Some(Secret::new(b"pw".to_vec())), oauth: false };
         let (told, stop) = (Told::default(), Stop::new().unwrap());
         let job = Job { account, credentials: &credentials, options, sink: &told, stop: &stop, trace: None };
