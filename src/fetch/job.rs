@@ -309,7 +309,9 @@ impl<'a> Engine<'a> {
     /// # Errors
     /// When the state or the Maildir cannot be read.
     pub fn held(&mut self, is_new: bool, shared: HashSet<FolderName>) -> Result<Held, Error> {
-        let Some(account) = &self.account else { return Ok(Held::default()) };
+        // A dry run may know no account, and look at a Maildir all the same.
+        let unknown = AccountRow::unknown();
+        let account = self.account.as_ref().unwrap_or(&unknown);
         let options = self.job.options;
         let complete = is_new || options.all || account.full_at.is_none();
         let files = files::load(self.state.connection(), account.id)?;

@@ -199,6 +199,43 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
+fn a_dry_run_tells_what_only_its_content_can_tell_apart() {
+    let world = World::new(three());
+    world.run(&Options::default(), vec![]);
+    let dry = |options: &Options| {
+        world.peer.take_commands();
+        let (_, told) = world.run(&Options { dry_run: true, ..options.clone() }, vec![]);
+        assert!(!world.peer.take_commands().iter().any(|c| c.starts_with("RETR") || c.starts_with("DELE")));
+        let word = |e: &Event| match &e.body {
+            Body::Planned(p) => Some(format!("{} {}", p.action, p.uidl.clone().unwrap_or_default())),
+            _ => None,
+        };
+        told.iter().filter_map(word).collect::<Vec<_>>()
+    };
+    assert!(dry(&Options::default()).is_empty());
+    // Other ids, one of them for another message; and one message twice, of which one is here.
+    world.peer.mailbox().messages[0].uidl = Some("a9".into());
+    world.peer.put("a10", "Subject: a\r\n\r\n.\r\n..x\r\n");
+    world.peer.put("d4", "Subject: d\r\n\r\nd\r\n");
+    let mixed = ["compare a9", "download a10", "download d4"];
+    assert_eq!(dry(&Options::default()), mixed);
+    // The memory is gone: every file may be one of them.
+    std::fs::rename(world.dir.path().join("mail/.mailferry"), world.dir.path().join("aside")).unwrap();
+    let lost = ["compare a9", "compare b2", "compare c3", "download a10", "download d4"];
+    assert_eq!(dry(&Options::default()), lost);
+    assert_eq!(dry(&delete()).len(), 10);
+    std::fs::remove_dir_all(world.dir.path().join("mail/.mailferry")).unwrap();
+    std::fs::rename(world.dir.path().join("aside"), world.dir.path().join("mail/.mailferry")).unwrap();
+    assert_eq!(dry(&Options::default()), mixed);
+    assert_eq!(world.run(&Options::default(), vec![]).0.summary.downloaded, 2);
+    // With --all a file that is gone is one that comes.
+    std::fs::remove_dir_all(world.dir.path().join("mail/INBOX/new")).unwrap();
+    std::fs::create_dir(world.dir.path().join("mail/INBOX/new")).unwrap();
+    assert!(dry(&Options::default()).is_empty());
+    assert!(dry(&Options { all: true, ..Options::default() }).iter().all(|told| told.starts_with("download")));
+}
+
+#[test]
 fn limits_and_sizes() {
     let world = World::new(three());
     world.peer.mailbox().messages[0].listed = Some(30_000_000);
