@@ -51,6 +51,7 @@ pub mod config;
 pub mod fetch;
 pub mod imap;
 pub mod import;
+pub mod job;
 pub mod mail;
 pub mod maildir;
 pub mod pop3;

@@ -6,9 +6,11 @@
 
 pub mod adopt;
 pub mod compare;
+mod conn;
 mod decide;
 pub mod describe;
 pub mod engine;
+mod error;
 mod execute;
 pub mod folders;
 pub mod guard;
