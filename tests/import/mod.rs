@@ -18,8 +18,7 @@ use std::time::Duration;
 const LONG: Duration = Duration::from_secs(60);
 
 /// The figures that count messages which were moved.
-const MOVED: [&str; 6] =
-    ["downloaded", "uploaded", "deleted_local", "deleted_remote", "moved_local", "moved_remote"];
+const MOVED: [&str; 6] = ["downloaded", "uploaded", "deleted_local", "deleted_remote", "moved_local", "moved_remote"];
 
 /// Someone who used `tool` with this configuration until today.
 struct Mover {
@@ -107,7 +106,14 @@ impl Mover {
         let first = self.moves_nothing();
         assert_eq!(first.figure("flags_local") + first.figure("flags_remote"), 0, "{}", first.stdout);
         // What has one size and one header on both sides is known without its body.
-        let bodies = self.rig.proxy.records().iter().flat_map(|r| r.commands()).filter(|c| c.contains("BODY.PEEK[]")).collect::<Vec<_>>();
+        let bodies = self
+            .rig
+            .proxy
+            .records()
+            .iter()
+            .flat_map(|r| r.commands())
+            .filter(|c| c.contains("BODY.PEEK[]"))
+            .collect::<Vec<_>>();
         println!("BODIES {bodies:?} {}", first.figure("round_trips"));
         self.assert_same();
         let second = self.moves_nothing();
