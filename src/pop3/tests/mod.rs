@@ -118,7 +118,12 @@ fn everything_comes_exactly_with_and_without_pipelining() {
 #[test]
 fn a_known_server_is_asked_everything_in_one_flight() {
     let peer = three();
-    let first = login(&peer, None).unwrap().remembered().clone();
+    let traffic = Arc::<Traffic>::default();
+    let (socket, running) = peer.serve();
+    let session = log_in(connect_to(socket, &traffic).unwrap(), &credentials(), None).unwrap();
+    let first = session.remembered().clone();
+    session.leave();
+    running.join();
     assert!(first.before.pipelining() && first.after.is_none());
     peer.take_commands();
     let traffic = Arc::<Traffic>::default();
