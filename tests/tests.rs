@@ -13,6 +13,7 @@
 mod attacks;
 mod cli;
 mod fetch;
+mod import;
 mod servers;
 mod support;
 mod sync;

@@ -60,7 +60,8 @@ impl<'a> Authorization<'a> {
     /// [`Error::Greeting`] for `-ERR`; when the connection or the protocol breaks.
     pub fn greet(stream: Stream, profile: Profile<'a>) -> Result<Self, Error> {
         let mut link = Link::new(stream, profile.timeout);
-        let status = link.status("the connection")?;
+        let line = link.line("the connection")?;
+        let status = parse::greeting(&line).ok_or_else(|| Error::protocol("the connection", &line))?;
         if !status.ok {
             return Err(Error::Greeting(Refusal::of(&status)));
         }
@@ -130,7 +131,7 @@ impl<'a> Authorization<'a> {
         // Without USER, PASS or APOP only a session that has shown it takes an initial response may be sent ahead.
         let known = remembered.is_some_and(|memory| memory.direct);
         let direct = known || !proof.iter().any(|step| matches!(step, Step::Exchange(_)));
-        let ahead = before.pipelining() && direct;
+        let ahead = before.hears_behind_the_login() && direct;
         let mut steps = Vec::new();
         if remembered.is_some() && ask {
             steps.push(Step::Capa);

@@ -22,7 +22,10 @@ fn subject(bytes: &[u8]) -> String {
 fn filled(kind: Kind, hint: &str, messages: &[(&str, &str, &str)]) -> OtherRig {
     let rig = OtherRig::imap(kind, hint);
     let mut session = rig.mailbox();
-    session.create("Trash");
+    // Cyrus makes it by itself.
+    if kind == Kind::Courier {
+        session.create("Trash");
+    }
     let folders: BTreeSet<&str> = messages.iter().map(|(folder, ..)| *folder).filter(|f| *f != "INBOX").collect();
     folders.iter().for_each(|folder| session.create(folder));
     for (folder, name, letters) in messages {

@@ -97,12 +97,3 @@ fn a_lost_memory_doubles_nothing() {
         assert_eq!(there(&rig), 10, "{kind:?}");
     }
 }
-
-#[test]
-fn a_refused_login_is_told_apart() {
-    // Every password is right there; a user that cannot be is not.
-    let rig = OtherRig::imap(Kind::Cyrus, "refused");
-    let mut ferry = crate::support::ferry::Ferry::pop3(rig.server.ports.1, "..");
-    ferry.set("timeout", "\"5s\"");
-    ferry.json(&["fetch"]).assert_code(77);
-}

@@ -13,7 +13,8 @@ use std::sync::Mutex;
 pub struct Guardian(Mutex<Child>);
 
 impl Guardian {
-    /// Starts `command`, one shell command that stays in the foreground; in it `$1` is `folder`. Its outputs go to `folder/log`.
+    /// Starts `command`, one shell command that stays in the foreground; in it `$1` is `folder`. Its outputs go to `folder/log`. A server
+    /// whose parts make process groups of their own writes their numbers to `folder/groups`, a line each.
     ///
     /// # Errors
     /// If there is no shell.
@@ -27,7 +28,9 @@ pid=$!
 set +m
 echo started
 read -r _ || true
-kill -KILL -- "-$pid" 2>/dev/null
+for group in "$pid" $(cat "$1/groups" 2>/dev/null); do
+    kill -KILL -- "-$group" 2>/dev/null
+done
 wait "$pid" 2>/dev/null
 rm -rf "$1""#
         );

@@ -217,8 +217,8 @@ fn prepare_courier(folder: &Path, programs: &Path, ports: (u16, u16)) {
         format!("{at}/usr/sbin/couriertcpd -address=127.0.0.1 -maxprocs=200 -maxperip=200 -nodnslookup -noidentlookup");
     let script = format!(
         "cd \"$1\"\n{}set -a\n. {at}/etc/courier/pop3d\n. {at}/etc/courier/imapd\nIMAP_EMPTYTRASH=\nset +a\n\
-         {listen} {} {at}/usr/lib/courier/courier/imaplogin {at}/usr/bin/imapd Maildir &\n\
-         {listen} {} {at}/usr/lib/courier/courier/courierpop3login {at}/usr/lib/courier/courier/courierpop3d Maildir &\n\
+         {listen} {} {at}/usr/lib/courier/courier/imaplogin {at}/usr/bin/imapd Maildir &\necho $! >>groups\n\
+         {listen} {} {at}/usr/lib/courier/courier/courierpop3login {at}/usr/lib/courier/courier/courierpop3d Maildir &\necho $! >>groups\n\
          wait -n\nkill $(jobs -p)\n",
         libraries(programs),
         ports.0,
