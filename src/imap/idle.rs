@@ -109,7 +109,8 @@ impl Session {
         }
         let messages = "(MessageNew MessageExpunge FlagChange)";
         for events in ["(MessageNew MessageExpunge FlagChange MailboxName)", messages] {
-            let command = Command::new("NOTIFY SET (selected").word(messages).glue(") (personal").word(events).glue(")");
+            let command =
+                Command::new("NOTIFY SET (selected").word(messages).glue(") (personal").word(events).glue(")");
             match self.run(command, "NOTIFY", &mut |_, _| Ok(false)) {
                 Ok(_) => return Ok(true),
                 // BADEVENT: it knows no events of folders (RFC 5465 §3.1).

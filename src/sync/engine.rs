@@ -280,7 +280,7 @@ impl<'a> Engine<'a> {
                     return;
                 }
                 let Some(mut task) = lock(&queue).next() else { return };
-                if let Err(error) = self.attempt(&mut task, &work) {
+                if let Err(error) = self.retried(|conn| work(conn, &mut task)) {
                     if error.kind() == Kind::Interrupted || error.scope() >= Scope::Account {
                         failed(&task, &error);
                         lock(&fatal).get_or_insert(error);
@@ -301,12 +301,17 @@ impl<'a> Engine<'a> {
         error.map_or(Ok(()), Err)
     }
 
-    fn attempt<T>(&self, task: &mut T, work: &impl Fn(&mut Conn, &mut T) -> Result<(), Error>) -> Result<(), Error> {
+    /// Runs `work` on a connection; again, three times at most and on another connection, where trying again may mend what
+    /// failed.
+    ///
+    /// # Errors
+    /// Those of `work` and of connecting; a stop.
+    pub fn retried<T>(&self, mut work: impl FnMut(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {
         let mut tries = 0;
         loop {
             self.check_stop()?;
             let mut conn = self.connection()?;
-            let outcome = work(&mut conn, task);
+            let outcome = work(&mut conn);
             self.give_back(conn);
             match outcome {
                 Err(error) if error.retry() == Retry::Now && tries < 3 && !self.job.stop.requested() => tries += 1,
