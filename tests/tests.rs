@@ -13,6 +13,7 @@
 mod attacks;
 mod cli;
 mod fetch;
+mod import;
 mod support;
 mod sync;
 mod watch;

@@ -12,6 +12,7 @@ use super::hold::Held;
 use super::hooks::{self, News};
 use crate::account::{Account, Protocol, SecretSource};
 use crate::auth::{Credentials, source};
+use crate::job::Report;
 use crate::severity::{Kind, Severity};
 use crate::state::account::Key;
 use crate::state::{Continuity, State};
@@ -117,16 +118,9 @@ impl Done {
     }
 }
 
-impl From<sync::Report> for Done {
-    fn from(report: sync::Report) -> Self {
-        let sync::Report { summary, kinds, progress, changed } = report;
-        Self { summary, kinds, progress, changed, exit: Exit::Ok }
-    }
-}
-
-impl From<fetch::Report> for Done {
-    fn from(report: fetch::Report) -> Self {
-        let fetch::Report { summary, kinds, progress, changed } = report;
+impl From<Report> for Done {
+    fn from(report: Report) -> Self {
+        let Report { summary, kinds, progress, changed } = report;
         Self { summary, kinds, progress, changed, exit: Exit::Ok }
     }
 }

@@ -1,25 +1,24 @@
 //! What a fetch is asked, what it answers, and what its steps share.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::account::{Account, Keep, Protocol};
-use crate::auth::Credentials;
+use crate::account::{Keep, Protocol};
 use crate::mail::pattern::Patterns;
 use crate::mail::{FolderName, Timestamp};
 use crate::maildir::{self, FileSystem, Layout};
 use crate::severity::{Kind, Retry, Scope, Severity};
 use crate::state::account::{AccountRow, Key};
 use crate::state::{self, State, files};
-use crate::stop::Stop;
-use crate::transport::{self, Trace, Traffic};
-use crate::ui::event::{Body, Event, Sink, Summary};
+use crate::transport::{self, Traffic};
+use crate::ui::event::Body;
 use crate::{imap, pop3};
 
 use super::held::Held;
 use super::plan::Rules;
+
+pub use crate::job::Report;
 
 /// What the command line asks of a fetch.
 #[derive(Clone, Debug, Default)]
@@ -43,34 +42,7 @@ pub struct Options {
 }
 
 /// One account's fetch.
-#[derive(Clone, Copy)]
-pub struct Job<'a> {
-    /// The account.
-    pub account: &'a Account,
-    /// Its secret, resolved.
-    pub credentials: &'a Credentials,
-    /// What the command line asks.
-    pub options: &'a Options,
-    /// Takes what is told.
-    pub sink: &'a dyn Sink,
-    /// Asks us to end.
-    pub stop: &'a Stop,
-    /// Takes protocol lines (`-vv`).
-    pub trace: Option<&'a Trace>,
-}
-
-/// How a fetch ended.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// The figures; `result` and `exit` are set by the caller.
-    pub summary: Summary,
-    /// What went wrong.
-    pub kinds: Vec<Kind>,
-    /// Something was finished.
-    pub progress: bool,
-    /// Files that are new, for the hooks.
-    pub changed: Vec<PathBuf>,
-}
+pub type Job<'a> = crate::job::Job<'a, Options>;
 
 /// A failure of any part, as the walk hands it on.
 #[derive(Debug, thiserror::Error)]
@@ -318,15 +290,13 @@ impl<'a> Engine<'a> {
 
     /// Tells something.
     pub fn tell(&self, folder: Option<&FolderName>, body: Body) {
-        let account = Some(self.job.account.name.clone());
-        self.job.sink.event(Event { body, account, folder: folder.map(ToString::to_string) });
+        self.job.tell(folder, body);
     }
 
     /// Tells a failure and counts it.
     pub fn fail(&mut self, folder: Option<&FolderName>, error: &dyn Severity) {
-        let kind = error.kind();
+        let kind = self.job.tell_failure(folder, None, error);
         self.report.kinds.push(kind);
-        self.tell(folder, Body::Error { kind: kind.as_str(), message: error.to_string(), hint: error.hint() });
     }
 
     /// Tells a standing condition: once, and again when `detail` changes; `None`: it holds no longer.
@@ -347,8 +317,5 @@ impl<'a> Engine<'a> {
 
 /// The report of a fetch that could not begin.
 pub(super) fn failed(job: Job<'_>, error: &Error) -> Report {
-    let kind = error.kind();
-    let body = Body::Error { kind: kind.as_str(), message: error.to_string(), hint: error.hint() };
-    job.sink.event(Event { body, account: Some(job.account.name.clone()), folder: None });
-    Report { kinds: vec![kind], ..Report::default() }
+    Report { kinds: vec![job.tell_failure(None, None, error)], ..Report::default() }
 }

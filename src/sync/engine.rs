@@ -1,26 +1,26 @@
 //! What the steps of one account's run share: the job, the Maildir, the state, connections, and what is told.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::account::Account;
-use crate::auth::Credentials;
-use crate::imap::{self, Access, Login, MailboxName, Session};
+use crate::imap::{Login, MailboxName, Session};
 use crate::mail::pattern::Patterns;
 use crate::mail::snapshot::Figures;
 use crate::mail::{Digest, FolderName, Side, Timestamp, Uid, UidValidity};
-use crate::maildir::{self, FileSystem, FolderDir, Layout};
-use crate::severity::{Kind, Severity};
+use crate::maildir::{FileSystem, FolderDir, Layout};
+use crate::severity::{Kind, Retry, Scope, Severity};
 use crate::state::account::AccountRow;
-use crate::state::{self, Cursor, FolderId, State};
-use crate::stop::Stop;
-use crate::transport::{Trace, Traffic};
-use crate::ui::event::{Body, Event, Sink, Summary};
+use crate::state::{Cursor, FolderId, State};
+use crate::transport::Traffic;
+use crate::ui::event::Body;
 
 use super::folders::Action;
 use super::view::Role;
+
+pub use super::conn::Conn;
+pub use super::error::Error;
+pub use crate::job::Report;
 
 /// What the command line asks of a run.
 #[derive(Clone, Debug, Default)]
@@ -38,150 +38,7 @@ pub struct Options {
 }
 
 /// One account's run.
-#[derive(Clone, Copy)]
-pub struct Job<'a> {
-    /// The account.
-    pub account: &'a Account,
-    /// Its secret, resolved.
-    pub credentials: &'a Credentials,
-    /// What the command line asks.
-    pub options: &'a Options,
-    /// Takes what is told.
-    pub sink: &'a dyn Sink,
-    /// Asks us to end.
-    pub stop: &'a Stop,
-    /// Takes protocol lines (`-vv`).
-    pub trace: Option<&'a Trace>,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// The figures; `result`, `exit` and `elapsed_ms` are set by the caller of the walk.
-    pub summary: Summary,
-    /// What went wrong, each once.
-    pub kinds: Vec<Kind>,
-    /// Something was finished.
-    pub progress: bool,
-    /// Files that are new or changed, for the hooks.
-    pub changed: Vec<PathBuf>,
-}
-
-/// A failure of any part, as the walk hands it on.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Speaking with the server.
-    #[error(transparent)]
-    Imap(#[from] imap::Error),
-    /// The Maildir.
-    #[error(transparent)]
-    Maildir(#[from] maildir::Error),
-    /// The state.
-    #[error(transparent)]
-    State(#[from] state::Error),
-    /// A stop was asked for.
-    #[error("interrupted")]
-    Interrupted,
-    /// Something that must not be carried out.
-    #[error("{0}")]
-    Guard(String),
-}
-
-impl Severity for Error {
-    fn scope(&self) -> crate::severity::Scope {
-        match self {
-            Self::Imap(e) => e.scope(),
-            Self::Maildir(e) => e.scope(),
-            Self::State(e) => e.scope(),
-            Self::Interrupted => crate::severity::Scope::Run,
-            Self::Guard(_) => crate::severity::Scope::Folder,
-        }
-    }
-    fn retry(&self) -> crate::severity::Retry {
-        match self {
-            Self::Imap(e) => e.retry(),
-            Self::Maildir(e) => e.retry(),
-            Self::State(e) => e.retry(),
-            Self::Interrupted | Self::Guard(_) => crate::severity::Retry::Later,
-        }
-    }
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Imap(e) => e.kind(),
-            Self::Maildir(e) => e.kind(),
-            Self::State(e) => e.kind(),
-            Self::Interrupted => Kind::Interrupted,
-            Self::Guard(_) => Kind::Guard,
-        }
-    }
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Imap(e) => e.hint(),
-            Self::Maildir(e) => e.hint(),
-            Self::State(e) => e.hint(),
-            Self::Interrupted => Some("run it again: it goes on where it stopped".into()),
-            Self::Guard(_) => Some("look at what is missing; --allow-mass-delete lets it pass".into()),
-        }
-    }
-}
-
-/// A line's rate shows after so many bytes.
-const WEIGHED_BYTES: u64 = 1 << 20;
-/// Below this many bytes a second and connection a line is slow.
-const SLOW_LINE: f64 = 3_000_000.0;
-
-/// A connection and the folder that is open on it.
-pub struct Conn {
-    /// The session.
-    pub session: Session,
-    /// What is open, if that is known. What was opened to read takes no change, and some servers say OK all the same.
-    pub open: Option<(FolderId, UidValidity, Access)>,
-    /// It was asked whether compression pays.
-    pub weighed: bool,
-}
-
-impl Conn {
-    /// Turns compression on where the line, not the processor, is the limit: `bytes` took `time` to come. A server deflates some
-    /// 28 MB a second, so it pays on slow lines alone, and never on this machine.
-    ///
-    /// # Errors
-    /// A failing connection.
-    pub fn weigh(&mut self, bytes: u64, time: Duration) -> Result<(), Error> {
-        if self.weighed || bytes < WEIGHED_BYTES || self.session.is_loopback() {
-            return Ok(());
-        }
-        self.weighed = true;
-        let slow = time.as_secs_f64() > 0.0 && Duration::from_secs(1).mul_f64(bytes as f64 / SLOW_LINE) < time;
-        if slow {
-            self.session.compress()?;
-        }
-        Ok(())
-    }
-
-    /// Opens a folder for changes, under the UIDVALIDITY that the plan was made under (HAZARDS 10).
-    ///
-    /// # Errors
-    /// [`Error::Guard`] if it is another one now; a refusal; a failing connection.
-    pub fn open(&mut self, folder: &Folder, validity: Option<UidValidity>) -> Result<(), Error> {
-        if validity.is_some_and(|v| self.open == Some((folder.id, v, Access::ReadWrite))) {
-            return Ok(());
-        }
-        self.open = None;
-        let Some(mailbox) = folder.mailbox.as_ref() else {
-            return Err(Error::Guard(format!("{} is not on the server", folder.name)));
-        };
-        let selected = self.session.select(mailbox, Access::ReadWrite, None)?;
-        let now = selected.figures.uid_validity;
-        match (validity, now) {
-            (Some(wanted), Some(now)) if wanted == now => {
-                self.open = Some((folder.id, now, Access::ReadWrite));
-                Ok(())
-            }
-            (None, _) => Ok(()),
-            (Some(_), _) => Err(Error::Guard(format!("the UIDVALIDITY of {} changed meanwhile", folder.name))),
-        }
-    }
-}
+pub type Job<'a> = crate::job::Job<'a, Options>;
 
 /// A folder that takes part.
 #[derive(Clone, Debug)]
@@ -311,7 +168,7 @@ impl<'a> Engine<'a> {
             trace: self.job.trace.cloned(),
             once: false,
         })?;
-        Ok(Conn { session, open: None, weighed: false })
+        Ok(Conn::new(session))
     }
 
     /// Whether the server is on this machine.
@@ -349,34 +206,26 @@ impl<'a> Engine<'a> {
         format!("{}.{hex}.mailferry", date.map_or(0, |d| d.0.max(0)))
     }
 
-    fn tell(&self, folder: Option<&FolderName>, body: Body) {
-        let account = Some(self.job.account.name.clone());
-        self.job.sink.event(Event { body, account, folder: folder.map(ToString::to_string) });
-    }
-
     /// Tells something that is neither failure nor warning.
     pub fn event(&self, folder: Option<&FolderName>, body: Body) {
-        self.tell(folder, body);
+        self.job.tell(folder, body);
     }
 
     /// Tells a failure and counts it.
     pub fn fail(&self, folder: Option<&FolderName>, error: &dyn Severity) {
-        let kind = error.kind();
+        let kind = self.job.tell_failure(folder, None, error);
         self.report().kinds.push(kind);
-        self.tell(folder, Body::Error { kind: kind.as_str(), message: error.to_string(), hint: error.hint() });
     }
 
     /// Tells the failure of one message, named by its UID or file.
     pub fn fail_message(&self, folder: &FolderName, which: &str, error: &dyn Severity) {
-        let kind = error.kind();
+        let kind = self.job.tell_failure(Some(folder), Some(which), error);
         self.report().kinds.push(kind);
-        let message = format!("{which}: {error}");
-        self.tell(Some(folder), Body::Error { kind: kind.as_str(), message, hint: error.hint() });
     }
 
     /// Tells a warning.
     pub fn warn(&self, folder: Option<&FolderName>, message: String, hint: Option<&str>) {
-        self.tell(folder, Body::Warning { message, hint: hint.map(str::to_owned) });
+        self.job.tell(folder, Body::Warning { message, hint: hint.map(str::to_owned) });
     }
 
     /// Tells a standing condition: once, and again when `detail` changes.
@@ -431,8 +280,8 @@ impl<'a> Engine<'a> {
                     return;
                 }
                 let Some(mut task) = lock(&queue).next() else { return };
-                if let Err(error) = self.attempt(&mut task, &work) {
-                    if error.kind() == Kind::Interrupted || error.scope() >= crate::severity::Scope::Account {
+                if let Err(error) = self.retried(|conn| work(conn, &mut task)) {
+                    if error.kind() == Kind::Interrupted || error.scope() >= Scope::Account {
                         failed(&task, &error);
                         lock(&fatal).get_or_insert(error);
                         return;
@@ -452,19 +301,20 @@ impl<'a> Engine<'a> {
         error.map_or(Ok(()), Err)
     }
 
-    fn attempt<T>(&self, task: &mut T, work: &impl Fn(&mut Conn, &mut T) -> Result<(), Error>) -> Result<(), Error> {
+    /// Runs `work` on a connection; again, three times at most and on another connection, where trying again may mend what
+    /// failed.
+    ///
+    /// # Errors
+    /// Those of `work` and of connecting; a stop.
+    pub fn retried<T>(&self, mut work: impl FnMut(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {
         let mut tries = 0;
         loop {
             self.check_stop()?;
             let mut conn = self.connection()?;
-            let outcome = work(&mut conn, task);
+            let outcome = work(&mut conn);
             self.give_back(conn);
             match outcome {
-                Err(error)
-                    if error.retry() == crate::severity::Retry::Now && tries < 3 && !self.job.stop.requested() =>
-                {
-                    tries += 1
-                }
+                Err(error) if error.retry() == Retry::Now && tries < 3 && !self.job.stop.requested() => tries += 1,
                 other => return other,
             }
         }

@@ -1,0 +1,80 @@
+//! What is asked for with one command, and with one flight of commands.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+
+use crate::mail::Uid;
+use crate::mail::snapshot::RemoteMessage;
+use crate::state::{FolderId, Row};
+
+use super::super::copies::Wanted;
+use super::super::lock;
+
+/// At most so many messages are asked for with one command.
+const PART: usize = 500;
+/// At most so many bytes.
+const PART_BYTES: u64 = 32 << 20;
+/// At most so many commands for different folders are under way on one connection.
+const FLIGHT: usize = 32;
+
+/// One message that is wanted.
+#[derive(Clone)]
+pub struct Want {
+    pub uid: Uid,
+    /// Its row, if it has one: waiting, or with a file that is missing.
+    pub row: Option<Box<Row>>,
+    pub message: RemoteMessage,
+}
+
+/// Messages of one folder that are asked for with one command.
+#[derive(Clone)]
+pub struct Part {
+    pub folder: FolderId,
+    pub wants: BTreeMap<Uid, Want>,
+    /// How often it was asked for in vain.
+    pub tries: u32,
+}
+
+impl Part {
+    /// The bytes that it is likely to bring.
+    pub fn bytes(&self) -> u64 {
+        self.wants.values().map(|w| w.message.size.unwrap_or(4096)).sum()
+    }
+}
+
+/// Cuts what is wanted into parts, the folders in turn, so that connections work on different ones.
+pub fn cut(wanted: Wanted) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for (folder, wants) in wanted {
+        let mut part = Part { folder, wants: BTreeMap::new(), tries: 0 };
+        let mut bytes = 0;
+        for (uid, want) in wants {
+            let size = want.message.size.unwrap_or(4096);
+            if !part.wants.is_empty() && (part.wants.len() >= PART || bytes + size > PART_BYTES) {
+                let next = Part { folder, wants: BTreeMap::new(), tries: 0 };
+                parts.push(std::mem::replace(&mut part, next));
+                bytes = 0;
+            }
+            bytes += size;
+            part.wants.insert(uid, want);
+        }
+        parts.push(part);
+    }
+    parts
+}
+
+/// Several small parts of different folders, or one large one.
+pub fn take_load(queue: &Mutex<VecDeque<Part>>) -> Vec<Part> {
+    let mut queue = lock(queue);
+    let mut load: Vec<Part> = Vec::new();
+    let mut bytes = 0;
+    while let Some(part) = queue.front() {
+        let size = part.bytes();
+        if !load.is_empty() && (load.len() >= FLIGHT || bytes + size > PART_BYTES) {
+            break;
+        }
+        bytes += size;
+        load.extend(queue.pop_front());
+    }
+    load
+}
