@@ -206,9 +206,9 @@ fn a_dry_run_tells_what_only_its_content_can_tell_apart() {
         world.peer.take_commands();
         let (_, told) = world.run(&Options { dry_run: true, ..options.clone() }, vec![]);
         assert!(!world.peer.take_commands().iter().any(|c| c.starts_with("RETR") || c.starts_with("DELE")));
-        let word = |e: &Event| match &e.body {
-            Body::Planned(p) => Some(format!("{} {}", p.action, p.uidl.clone().unwrap_or_default())),
-            _ => None,
+        let word = |e: &Event| {
+            let Body::Planned(p) = &e.body else { return None };
+            Some(format!("{} {}", p.action, p.uidl.clone().unwrap_or_default()))
         };
         told.iter().filter_map(word).collect::<Vec<_>>()
     };
