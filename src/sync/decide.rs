@@ -212,21 +212,11 @@ pub(super) fn with_mailbox(
     access: Access,
     work: &mut dyn FnMut(&mut Session, &Selected) -> Result<(), crate::imap::Error>,
 ) -> Result<(), Error> {
-    let mut tries = 0;
-    loop {
-        engine.check_stop()?;
-        let mut conn = engine.connection()?;
+    engine.retried(|conn| {
         conn.open = None;
-        let selected = conn.session.select(mailbox, access, None);
-        let outcome = selected.and_then(|selected| work(&mut conn.session, &selected));
-        engine.give_back(conn);
-        match outcome {
-            Err(error) if tries < 3 && crate::severity::Severity::retry(&error) == crate::severity::Retry::Now => {
-                tries += 1
-            }
-            other => return Ok(other?),
-        }
-    }
+        let selected = conn.session.select(mailbox, access, None)?;
+        Ok(work(&mut conn.session, &selected)?)
+    })
 }
 
 fn ask_message_ids(engine: &Engine<'_>, folders: &Folders, view: &mut View) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use crate::maildir::{FileSystem, FolderDir, Layout};
 use crate::severity::{Kind, Retry, Scope, Severity};
 use crate::state::account::AccountRow;
 use crate::state::{Cursor, FolderId, State};
-use crate::transport::Traffic;
+use crate::transport::{self, Traffic};
 use crate::ui::event::Body;
 
 use super::folders::Action;
@@ -21,6 +21,9 @@ use super::view::Role;
 pub use super::conn::Conn;
 pub use super::error::Error;
 pub use crate::job::Report;
+
+/// How often what a broken connection interrupted is tried again (SPEC §2, `timeout`).
+pub const RETRIES: u32 = 3;
 
 /// What the command line asks of a run.
 #[derive(Clone, Debug, Default)]
@@ -280,7 +283,7 @@ impl<'a> Engine<'a> {
                     return;
                 }
                 let Some(mut task) = lock(&queue).next() else { return };
-                if let Err(error) = self.attempt(&mut task, &work) {
+                if let Err(error) = self.retried(|conn| work(conn, &mut task)) {
                     if error.kind() == Kind::Interrupted || error.scope() >= Scope::Account {
                         failed(&task, &error);
                         lock(&fatal).get_or_insert(error);
@@ -301,18 +304,40 @@ impl<'a> Engine<'a> {
         error.map_or(Ok(()), Err)
     }
 
-    fn attempt<T>(&self, task: &mut T, work: &impl Fn(&mut Conn, &mut T) -> Result<(), Error>) -> Result<(), Error> {
+    /// Runs `work` on a connection. A failure that trying again may mend costs the connection, and `work` gets another
+    /// one, three times at most.
+    ///
+    /// # Errors
+    /// Those of `work` and of connecting; [`Error::Interrupted`].
+    pub fn retried<T>(&self, mut work: impl FnMut(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {
         let mut tries = 0;
         loop {
             self.check_stop()?;
             let mut conn = self.connection()?;
-            let outcome = work(&mut conn, task);
+            let outcome = work(&mut conn);
             self.give_back(conn);
             match outcome {
-                Err(error) if error.retry() == Retry::Now && tries < 3 && !self.job.stop.requested() => tries += 1,
+                Err(error) if error.retry() == Retry::Now && tries < RETRIES => {
+                    tries += 1;
+                    self.back_off(&error, tries)?;
+                }
                 other => return other,
             }
         }
+    }
+
+    /// Gives a server time before it is asked again; `tries` failures came before. A session that was cut off is taken up again at
+    /// once the first time: connecting has a back-off of its own.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn back_off(&self, error: &Error, tries: u32) -> Result<(), Error> {
+        let steps = if error.is_silence() { tries } else { tries.saturating_sub(1) };
+        if let Some(pause) = transport::retry::pause(steps, self.job.account.endpoint.timeout) {
+            // What asked for the stop is looked at right below.
+            let _ = self.job.stop.pause(pause);
+        }
+        self.check_stop()
     }
 }
 
