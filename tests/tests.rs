@@ -14,6 +14,7 @@ mod attacks;
 mod cli;
 mod connection;
 mod fetch;
+mod import;
 mod support;
 mod sync;
 mod watch;

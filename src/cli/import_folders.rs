@@ -35,15 +35,26 @@ pub fn mbsync(one: &Move<'_>, origin: &MbsyncOrigin) -> Result<(), Failure> {
     // Where the profile has another root by now the directories were moved as they are.
     let prefix = layout.root().strip_prefix(&base).map(Path::to_owned).unwrap_or_default();
     let inbox = inbox.strip_prefix(&base).ok().and_then(Path::to_str).map(str::to_owned);
-    let mut old = Vec::new();
+    let (mut old, mut stateless) = (Vec::new(), Vec::new());
     for dir in dirs(one, &layout)? {
         let Some(place) = prefix.join(&dir).to_str().map(str::to_owned) else { continue };
         let Some(folder) = folders::mbsync_folder(origin, &place, inbox.as_deref()) else {
             warn(one.context, Some(&one.account.name), &format!("{dir:?} belongs to no channel and keeps its name"));
             continue;
         };
-        placeholders(one, origin, (&layout, &dir), &folder)?;
+        if !placeholders(one, origin, (&layout, &dir), &folder)? {
+            stateless.push(dir.clone());
+        }
         old.push(OldFolder { dir, server: folder.server, encoded: true });
+    }
+    if let Some(first) = stateless.first() {
+        let text = format!(
+            "no state of mbsync for {} of {} folders ({first:?} is one): they are paired by content all the same, but a file that \
+             only stands for a message over MaxSize is not told from a message",
+            stateless.len(),
+            old.len()
+        );
+        warn(one.context, Some(&one.account.name), &text);
     }
     let name = |folder: &OldFolder| imap::name::decode(folder.server.as_bytes(), Some(b'/'), !folder.encoded);
     rename(one, &layout, &old, &name)
@@ -131,28 +142,22 @@ fn rename(
 }
 
 /// Files that only stand for a message that was too large to download would be uploaded: they are put aside, and the
-/// messages themselves come with the next sync.
+/// messages themselves come with the next sync. `false`: mbsync's state of the folder is not there.
 fn placeholders(
     one: &Move<'_>,
     origin: &MbsyncOrigin,
     (layout, dir): (&Layout, &str),
     folder: &MbsyncFolder,
-) -> Result<(), Failure> {
-    let Some(channel) = origin.channels.get(folder.channel) else { return Ok(()) };
+) -> Result<bool, Failure> {
+    let Some(channel) = origin.channels.get(folder.channel) else { return Ok(false) };
     let path = layout.root().join(dir);
-    let file = match state::state_file(origin, channel, &folder.far_box, &folder.near_box) {
-        StateFile::InFolder(name) => path.join(name),
-        StateFile::Path(text) => one.expand(&text)?,
-        StateFile::Default(name) => match default_dir(one)?.map(|dir| dir.join(name)) {
-            Some(file) => file,
-            None => return Ok(()),
-        },
+    let files = match state::state_file(origin, channel, &folder.far_box, &folder.near_box) {
+        StateFile::InFolder(name) => vec![path.join(name)],
+        StateFile::Path(text) => vec![one.expand(&text)?],
+        StateFile::Default(name) => default_dirs(one)?.map(|dir| dir.join(&name)).to_vec(),
     };
-    let Ok(text) = std::fs::read_to_string(&file) else {
-        let text = format!("no state of mbsync at {}: its messages are paired by content alone", file.display());
-        warn(one.context, Some(&one.account.name), &text);
-        return Ok(());
-    };
+    let read = |file: PathBuf| Some((std::fs::read_to_string(&file).ok()?, file));
+    let Some((text, file)) = files.into_iter().find_map(read) else { return Ok(false) };
     let mut journal = file.clone().into_os_string();
     journal.push(".journal");
     if Path::new(&journal).exists() {
@@ -188,19 +193,18 @@ fn placeholders(
         let text = format!("{dir}/{name} only stands for a large message and is put aside");
         one.tell("put_aside", &[("file", Value::Text(format!("{dir}/{name}")))], &text);
     }
-    Ok(())
+    Ok(true)
 }
 
 fn put_aside(layout: &Layout, dir: &str, place: &Place) -> Result<PathBuf, Failure> {
     layout.put_aside(Path::new(dir), place, PLACEHOLDERS).map_err(boxed)
 }
 
-/// mbsync's own directory: the old one where it is, as mbsync does.
-fn default_dir(one: &Move<'_>) -> Result<Option<PathBuf>, Failure> {
-    let old = one.expand("~/.mbsync/")?;
+/// mbsync's own directories: that of 1.4, which later versions go on using where it is, and that of 1.5.
+fn default_dirs(one: &Move<'_>) -> Result<[PathBuf; 2], Failure> {
     let new = match one.expand("${XDG_STATE_HOME}/isync") {
         Ok(path) => path,
         Err(_) => one.expand("~/.local/state/isync")?,
     };
-    Ok([new, old].into_iter().find(|dir| dir.is_dir()))
+    Ok([one.expand("~/.mbsync/")?, new])
 }

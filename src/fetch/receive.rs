@@ -87,6 +87,8 @@ pub struct Receiver<'a, 'e> {
     /// How many have come.
     pub count: u64,
     incoming: Option<Incoming>,
+    /// Messages of which every byte has come, and that are not yet known to be the ones asked for.
+    parked: Vec<(u32, Incoming)>,
 }
 
 impl<'a, 'e> Receiver<'a, 'e> {
@@ -108,6 +110,7 @@ impl<'a, 'e> Receiver<'a, 'e> {
             held: Held::default(),
             count: 0,
             incoming: None,
+            parked: Vec::new(),
         }
     }
 
@@ -221,7 +224,9 @@ impl MessageSink for Receiver<'_, '_> {
     }
 
     fn begin(&mut self, number: u32) -> io::Result<()> {
-        self.current = Some(number);
+        if let (Some(before), Some(incoming)) = (self.current.replace(number), self.incoming.take()) {
+            self.parked.push((before, incoming));
+        }
         self.start()
     }
 
@@ -230,8 +235,15 @@ impl MessageSink for Receiver<'_, '_> {
     }
 
     fn end(&mut self, number: u32) -> io::Result<()> {
-        self.current = None;
-        self.finish(number, &Letters::default(), None)
+        let parked = self.parked.iter().position(|(n, _)| *n == number).map(|at| self.parked.remove(at).1);
+        let Some(whole) = parked else {
+            self.current = None;
+            return self.finish(number, &Letters::default(), None);
+        };
+        let last = self.incoming.replace(whole);
+        self.finish(number, &Letters::default(), None)?;
+        self.incoming = last;
+        Ok(())
     }
 
     fn refused(&mut self, number: u32, refusal: Refusal) -> io::Result<()> {

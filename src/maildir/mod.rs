@@ -5,7 +5,6 @@
 //! or takes an unreadable directory for an empty one.
 
 pub mod change;
-mod confirm;
 pub mod deliver;
 mod discover;
 mod encode;
@@ -24,7 +23,6 @@ mod scan;
 mod stamp;
 
 pub use change::{Moved, Touched};
-pub use confirm::{Confirmation, Look, Why, confirm, settled_scan};
 pub use deliver::{Batch, Delivered, Delivery, Incoming};
 pub use discover::{Discovery, Found};
 pub use error::Error;

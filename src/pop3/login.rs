@@ -60,7 +60,8 @@ impl<'a> Authorization<'a> {
     /// [`Error::Greeting`] for `-ERR`; when the connection or the protocol breaks.
     pub fn greet(stream: Stream, profile: Profile<'a>) -> Result<Self, Error> {
         let mut link = Link::new(stream, profile.timeout);
-        let status = link.status("the connection")?;
+        let line = link.line("the connection")?;
+        let status = parse::greeting(&line).ok_or_else(|| Error::protocol("the connection", &line))?;
         if !status.ok {
             return Err(Error::Greeting(Refusal::of(&status)));
         }

@@ -62,6 +62,19 @@ pub fn status(line: &[u8]) -> Option<Status> {
     single_line(line).ok().map(|(_, status)| status)
 }
 
+/// The first line that a server ever sends: `+OK` or `-ERR` and nothing else, or it is no POP3 server.
+#[must_use]
+pub fn greeting(line: &[u8]) -> Option<Status> {
+    status(line).filter(|_| is_status(line))
+}
+
+/// Whether bytes begin as a status line does: with `+OK` or `-ERR` as a word.
+#[must_use]
+pub fn is_status(bytes: &[u8]) -> bool {
+    let word = bytes.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    word.eq_ignore_ascii_case(b"+OK") || word.eq_ignore_ascii_case(b"-ERR")
+}
+
 /// `continue-req = "+" SP [base64] CRLF`, or the final status. `+OK` ends the exchange; `+` alone is an empty challenge.
 #[must_use]
 pub fn auth_line(line: &[u8]) -> Option<AuthLine> {
@@ -172,6 +185,15 @@ mod tests {
         assert_eq!(status(b"OK"), None);
         assert_eq!(status(b""), None);
         assert_eq!(status(b"+OK  two  blanks").unwrap().text, b"two  blanks");
+    }
+
+    #[test]
+    fn a_greeting_is_one_of_two_words() {
+        assert!(greeting(b"+OK").is_some_and(|s| s.ok) && greeting(b"+ok ready <a@b>").is_some_and(|s| s.ok));
+        assert!(greeting(b"-ERR [SYS/TEMP] no").is_some_and(|s| !s.ok && s.code == Some(Code::SysTemp)));
+        for line in ["+", "+OKAY", "+HELLO you", "* OK IMAP4 ready", "220 ready", "-NO", ""] {
+            assert_eq!(greeting(line.as_bytes()), None, "{line}");
+        }
     }
 
     #[test]

@@ -42,6 +42,13 @@ pub struct Wanted<'a> {
     pub uidl: Option<&'a [u8]>,
 }
 
+/// So many messages whose sizes show nothing may wait, where the server does not pipeline, for one command that shows that
+/// they are the ones asked for.
+const UNSURE: usize = 16;
+
+/// How much of a message's beginning is looked at, in bytes.
+const HEAD: usize = 120;
+
 impl Wanted<'_> {
     /// The command whose answer can be no other message's.
     fn proof(&self) -> Option<Command> {
@@ -53,11 +60,16 @@ impl Wanted<'_> {
     }
 }
 
+/// These messages are whole, and what they were asked for as.
+fn end_all(messages: &mut Vec<&Wanted<'_>>, sink: &mut dyn MessageSink) -> Result<(), Error> {
+    messages.drain(..).try_for_each(|message| sink.end(message.number)).map_err(Error::Sink)
+}
+
 /// Takes messages as they arrive. An error of any of these ends the session: it comes back as [`Error::Sink`].
 pub trait MessageSink {
     /// The answer about this message comes next.
     fn asked(&mut self, _number: u32) {}
-    /// The server has said `+OK`; the bytes follow.
+    /// The server has said `+OK`; the bytes follow. Several messages may have begun before the first ends.
     ///
     /// # Errors
     /// What the sink cannot do.
@@ -67,8 +79,7 @@ pub trait MessageSink {
     /// # Errors
     /// What the sink cannot do.
     fn data(&mut self, chunk: &[u8]) -> io::Result<()>;
-    /// The message is whole, and it is this one: its terminator came, and what follows it is an answer and not more of the
-    /// message.
+    /// The message is whole, and it is this one. Messages end in the order in which they began.
     ///
     /// # Errors
     /// What the sink cannot do.
@@ -130,10 +141,10 @@ impl<'a> Flight<'a> {
 impl Transaction {
     /// Transfers messages in the order of `wanted`.
     ///
-    /// POP3 answers have no tags: a message counts as whole, and as the one asked for, only once what follows it was
-    /// understood. Where the server pipelines, that is the answer to a UIDL or LIST of this very message, sent behind it:
-    /// no answer that nobody asked for passes for that. Elsewhere nothing may have come before a command is sent, and the
-    /// next status line must be one: where a server forgets dot-stuffing, a lone dot would otherwise cut a message short.
+    /// POP3 answers have no tags: a message counts as whole, and as the one asked for, only once that is shown. Where the server
+    /// pipelines, by the answer to a UIDL or LIST of this very message, sent behind it: no answer that nobody asked for passes
+    /// for that. Elsewhere by its size, or by such a command behind the last of a few messages whose sizes say nothing; nothing may
+    /// have come before a command is sent. A status line at the head of a message shows that an answer too many came before it.
     ///
     /// # Errors
     /// When the connection, the protocol or the sink fails; the session is over then.
@@ -149,31 +160,24 @@ impl Transaction {
             None => wanted.iter().map(ask).collect(),
         };
         let mut flight = Flight::new(&commands, proofs.is_some());
-        let mut whole = None;
+        let mut unsure = Vec::new();
         for target in wanted {
             let Some(command) = flight.next(&mut self.link)? else { break };
             sink.asked(target.number);
             let status = self.link.status(command.name())?;
-            if let Some(number) = whole.take() {
-                sink.end(number).map_err(Error::Sink)?;
-            }
+            let exact = if status.ok { self.body(command, target, sink)? } else { false };
             if status.ok {
-                sink.begin(target.number).map_err(Error::Sink)?;
-                let limit = match (part, target.size) {
-                    (Part::Header, _) => HEADER_LIMIT,
-                    (Part::Whole, Some(size)) => size.saturating_mul(4).saturating_add(SIZE_SLACK),
-                    (Part::Whole, None) => UNKNOWN_SIZE_LIMIT,
-                };
-                self.link.multiline(command.name(), limit, &mut |chunk| sink.data(chunk))?;
-                whole = Some(target.number);
+                unsure.push(target);
             }
             if proofs.is_some()
                 && let Some(proof) = flight.next(&mut self.link)?
             {
                 self.prove(proof, target, status.ok)?;
-                if let Some(number) = whole.take() {
-                    sink.end(number).map_err(Error::Sink)?;
-                }
+                end_all(&mut unsure, sink)?;
+            } else if exact {
+                end_all(&mut unsure, sink)?;
+            } else if part == Part::Header || unsure.len() >= UNSURE {
+                self.assure(part, &mut unsure, sink)?;
             }
             if !status.ok {
                 let refusal = Refusal::of(&status);
@@ -183,11 +187,45 @@ impl Transaction {
                 sink.refused(target.number, refusal).map_err(Error::Sink)?;
             }
         }
-        if let Some(number) = whole {
-            self.link.nothing_unasked("RETR")?;
-            sink.end(number).map_err(Error::Sink)?;
+        self.assure(part, &mut unsure, sink)
+    }
+
+    /// The lines behind a status line; whether there were as many bytes as listed.
+    fn body(&mut self, command: Command, target: &Wanted<'_>, sink: &mut dyn MessageSink) -> Result<bool, Error> {
+        sink.begin(target.number).map_err(Error::Sink)?;
+        let limit = match (command, target.size) {
+            (Command::Top(..), _) => HEADER_LIMIT,
+            (_, Some(size)) => size.saturating_mul(4).saturating_add(SIZE_SLACK),
+            (_, None) => UNKNOWN_SIZE_LIMIT,
+        };
+        let (mut head, mut size) = (Vec::new(), 0_u64);
+        self.link.multiline(command.name(), limit, &mut |chunk| {
+            head.extend(chunk.iter().take(HEAD - head.len()));
+            size = size.saturating_add(chunk.len() as u64);
+            sink.data(chunk)
+        })?;
+        let exact = target.size == Some(size);
+        if !exact && parse::is_status(&head) {
+            let line = head.split(|&c| c == b'\n').next().unwrap_or_default();
+            return Err(Error::protocol(command.name(), line.trim_ascii_end()));
         }
-        Ok(())
+        Ok(exact)
+    }
+
+    /// Makes sure that the messages at hand are those that were asked for, where the server does not pipeline: by a UIDL or LIST
+    /// of the last of them. A server that knows neither for one message must at least have sent nothing more.
+    fn assure(&mut self, part: Part, unsure: &mut Vec<&Wanted<'_>>, sink: &mut dyn MessageSink) -> Result<(), Error> {
+        let Some(last) = unsure.last() else { return Ok(()) };
+        self.link.nothing_unasked("RETR")?;
+        if let (Part::Whole, Some(proof)) = (part, last.proof()) {
+            self.link.send(proof)?;
+            match self.prove(proof, last, true) {
+                // Refused by a server from which nothing else has come: it answers in step.
+                Err(Error::Refused { .. }) => self.link.nothing_unasked(proof.name())?,
+                other => other?,
+            }
+        }
+        end_all(unsure, sink)
     }
 
     /// Reads the answer to `proof`, which must be the listing's. Of a message that was not given nothing is kept: there a
@@ -226,6 +264,11 @@ impl Transaction {
                 return Ok(Ended { refused, quit: Err(Error::Refused { command: "QUIT", refusal }) });
             }
         }
-        Ok(Ended { refused, quit: Ok(()) })
+        // With an answer too many the last one read was not QUIT's. An empty line is none.
+        let quit = match self.link.nothing_unasked("QUIT") {
+            Err(Error::Protocol { text, .. }) if text.is_empty() => Ok(()),
+            other => other,
+        };
+        Ok(Ended { refused, quit })
     }
 }

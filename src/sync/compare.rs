@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hasher as _};
 
-use crate::mail::snapshot::RemoteMessage;
 use crate::mail::{Flags, System, Uid, UidSet};
 use crate::state::base::keywords_hash;
 use crate::state::{Brief, Mark, RowId};
@@ -207,12 +206,6 @@ pub fn flags_key(flags: &Flags) -> (System, u64) {
 #[must_use]
 pub fn unsettled(known: &Known) -> Vec<RowId> {
     known.briefs().filter(|b| b.open || b.mark != Mark::Paired).map(|b| b.id).collect()
-}
-
-/// The messages of a listing by UID.
-#[must_use]
-pub fn by_uid(messages: Vec<RemoteMessage>) -> BTreeMap<Uid, RemoteMessage> {
-    messages.into_iter().map(|m| (m.uid, m)).collect()
 }
 
 #[cfg(test)]

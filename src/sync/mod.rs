@@ -5,6 +5,8 @@
 //! `look` and `execute` touch the world.
 
 pub mod adopt;
+mod assemble;
+mod capacity;
 pub mod compare;
 mod conn;
 mod decide;
@@ -36,7 +38,7 @@ pub use places::remote_folder;
 use crate::account::OnDelete;
 use crate::mail::Side;
 use crate::maildir::{FileSystem, Layout};
-use crate::severity::{Kind, Severity as _};
+use crate::severity::Severity as _;
 use crate::state::account::Key;
 use crate::state::{Continuity, State};
 
@@ -237,10 +239,4 @@ fn print(engine: &Engine<'_>, folders: &Folders, plan: &Plan) -> Result<(), Erro
         }
     }
     Ok(())
-}
-
-/// Whether a report says that the run was interrupted.
-#[must_use]
-pub fn was_interrupted(report: &Report) -> bool {
-    report.kinds.contains(&Kind::Interrupted)
 }

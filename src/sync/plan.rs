@@ -3,17 +3,21 @@
 //! The first law, stated here and obeyed by `execute`: nothing is deleted before its copy and its row are durable. The steps of an
 //! account run in this order: what only the state must know, moves, downloads, uploads, flags, deletions, cursors.
 
+mod arrivals;
+mod deletions;
+mod limits;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::account::{Direction, Mode, OnDelete, OnRemoteDelete};
 use crate::mail::{Flags, Side, System};
 use crate::state::{FolderId, Mark, Row, RowId};
 
-use super::guard::{self, Limits, Stopped, Tally};
+use super::guard::{Limits, Stopped};
 use super::merge::{Flow, Verdict, merge, merge_flags};
 use super::moves::{At, Moves};
 use super::op::{Op, Removal};
-use super::view::{LocalNew, LocalNow, RemoteNew, Role, Touched, View};
+use super::view::{LocalNew, LocalNow, RemoteNew, Touched, View};
 
 /// Where deletions go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -342,226 +346,5 @@ impl<'a> Planner<'a> {
                 base: merged.base,
             });
         }
-    }
-
-    fn deleted_remotely(&mut self, view: &View, touched: &Touched) {
-        let row = touched.row.id;
-        match self.rules.flow(view) {
-            Flow::ToRemote => self.hold(Side::Remote, view.folder),
-            Flow::Both | Flow::ToLocal | Flow::Mirror => match self.rules.on_remote_delete {
-                OnRemoteDelete::Keep => self.plan.ops.push(Op::Settle { row, mark: Mark::Kept, gone: Side::Remote }),
-                OnRemoteDelete::Delete if !view.deletions => self.hold(Side::Remote, view.folder),
-                OnRemoteDelete::Delete => self.plan.ops.push(Op::DeleteLocal { row, folder: view.folder }),
-            },
-        }
-    }
-
-    fn deleted_locally(&mut self, view: &View, touched: &Touched, remote: &RemoteNow<'_>) {
-        let row = touched.row.id;
-        if let Some(arrival) = remote.arrival {
-            if matches!(touched.row.mark, Mark::Ignored | Mark::Flagged) {
-                // It stands there alone by agreement, wherever.
-                let (folder, remote) = (remote.folder, Some(arrival.clone()));
-                self.plan.ops.push(Op::Rebind { row, folder, local: None, remote: remote.map(Box::new) });
-                return;
-            }
-            // Deleted here and moved there: it comes back where it is now.
-            self.plan.ops.push(Op::Forget { row });
-            if let Some(target) = self.by_id.get(&remote.folder).copied() {
-                self.remote_arrival(target, arrival);
-            }
-            return;
-        }
-        let Some(uid) = touched.row.uid else { return };
-        let folder = view.folder;
-        let flow = self.rules.flow(view);
-        if flow == Flow::Mirror || (view.refetch && flow != Flow::ToRemote) {
-            self.plan.ops.push(Op::Refetch { row, folder, uid, flags: remote.flags.clone() });
-            return;
-        }
-        if flow == Flow::ToLocal || !view.deletions || view.refetch {
-            self.note_held(view, true, false);
-            return;
-        }
-        let removal = match self.rules.on_delete {
-            _ if self.moved.contains(&row) => Removal::Expunge,
-            OnDelete::Ignore => {
-                self.plan.ops.push(Op::Settle { row, mark: Mark::Ignored, gone: Side::Local });
-                return;
-            }
-            OnDelete::Flag => Removal::Flag,
-            OnDelete::Expunge => Removal::Expunge,
-            OnDelete::Trash if view.role == Role::Trash => Removal::Expunge,
-            OnDelete::Trash => match self.rules.trash {
-                Trash::Found => Removal::Trash,
-                Trash::Never => Removal::Expunge,
-                Trash::Lost => {
-                    self.plan.waiting_for_trash += 1;
-                    self.hold(Side::Local, folder);
-                    return;
-                }
-            },
-        };
-        self.plan.ops.push(Op::DeleteRemote { row, folder, uid, removal, also_local: false });
-    }
-
-    fn local_arrival(&mut self, view: &View, new: &LocalNew) {
-        if !new.is_new() {
-            // It stands here alone by agreement, unless it was its size and the limit has gone.
-            let fits = self.rules.max_size.is_none_or(|max| new.content.size <= max);
-            if new.row.as_ref().is_none_or(|row| row.mark != Mark::Skipped) || !fits {
-                return;
-            }
-        }
-        let flow = self.rules.flow(view);
-        if !matches!(flow, Flow::Both | Flow::ToRemote) || view.read_only || view.no_uploads || view.lost.is_some() {
-            self.note_held(view, true, false);
-        } else if self.rules.max_size.is_some_and(|max| new.content.size > max) {
-            self.plan.skipped += 1;
-            self.note(view.folder, Some(new), None, Mark::Skipped);
-        } else {
-            self.plan.ops.push(Op::Upload { folder: view.folder, local: Box::new(new.clone()) });
-        }
-    }
-
-    fn remote_arrival(&mut self, view: &View, new: &RemoteNew) {
-        let too_large =
-            |rules: &Rules| rules.max_size.is_some_and(|max| new.message.size.is_some_and(|size| size > max));
-        if let Some(row) = &new.row {
-            let flow = self.rules.flow(view);
-            let marked = new.message.flags.as_ref().is_none_or(|f| f.system.contains(System::DELETED));
-            if row.mark == Mark::Flagged && row.open > 0 && marked && matches!(flow, Flow::Both | Flow::ToRemote) {
-                // An expunge that could not be carried out (HAZARDS 11) is tried again.
-                let (folder, uid) = (view.folder, new.message.uid);
-                let removal = Removal::Expunge;
-                self.plan.ops.push(Op::DeleteRemote { row: row.id, folder, uid, removal, also_local: false });
-                return;
-            }
-            let undeleted = row.mark == Mark::Flagged
-                && !new.flags().system.contains(System::DELETED)
-                && new.message.flags.is_some();
-            let fits_now = row.mark == Mark::Skipped && !too_large(self.rules);
-            if !new.is_new() && !undeleted && !fits_now {
-                return;
-            }
-        }
-        if self.rules.flow(view) == Flow::ToRemote || view.lost.is_some() {
-            self.note_held(view, false, true);
-        } else if too_large(self.rules) {
-            self.plan.skipped += 1;
-            self.note(view.folder, None, Some(new), Mark::Skipped);
-        } else {
-            self.plan.ops.push(Op::Download { folder: view.folder, remote: Box::new(new.clone()) });
-        }
-    }
-
-    fn note(&mut self, folder: FolderId, local: Option<&LocalNew>, remote: Option<&RemoteNew>, mark: Mark) {
-        self.plan.ops.push(Op::Note {
-            folder,
-            local: local.cloned().map(Box::new),
-            remote: remote.cloned().map(Box::new),
-            mark,
-        });
-    }
-
-    #[allow(clippy::wildcard_enum_match_arm)] // every other step stays as it is
-    /// Puts off what is beyond `--limit`, each way.
-    fn limit(&mut self) {
-        let Some(limit) = self.rules.limit else { return };
-        let (mut downloads, mut uploads) = (0, 0);
-        let ops = std::mem::take(&mut self.plan.ops);
-        for op in ops {
-            match op {
-                Op::Download { folder, remote } => {
-                    downloads += 1;
-                    if downloads > limit {
-                        self.plan.skipped += 1;
-                        self.note(folder, None, Some(&remote), Mark::Waiting);
-                    } else {
-                        self.plan.ops.push(Op::Download { folder, remote });
-                    }
-                }
-                Op::Upload { folder, local } => {
-                    uploads += 1;
-                    if uploads > limit {
-                        self.plan.skipped += 1;
-                        self.note(folder, Some(&local), None, Mark::Waiting);
-                    } else {
-                        self.plan.ops.push(Op::Upload { folder, local });
-                    }
-                }
-                other => self.plan.ops.push(other),
-            }
-        }
-    }
-
-    #[allow(clippy::wildcard_enum_match_arm)] // only deletions are guarded
-    /// Takes out the deletions that the guard stops; their folders' cursors stay.
-    fn guard(&mut self) {
-        let tallies = self.tallies();
-        let ruling = guard::judge(&tallies, self.rules.guard);
-        let closed = &ruling.closed;
-        let mut held = BTreeSet::new();
-        self.plan.ops.retain(|op| {
-            let stop = match op {
-                Op::DeleteLocal { folder, .. } => {
-                    closed.contains(&(Side::Local, *folder)).then_some((Side::Remote, *folder))
-                }
-                Op::DeleteRemote { folder, also_local, .. } => (closed.contains(&(Side::Remote, *folder))
-                    || (*also_local && closed.contains(&(Side::Local, *folder))))
-                .then_some((Side::Local, *folder)),
-                _ => None,
-            };
-            held.extend(stop);
-            stop.is_none()
-        });
-        self.plan.held.extend(held);
-        self.plan.stopped = ruling.stopped;
-    }
-
-    fn tallies(&self) -> BTreeMap<(Side, FolderId), Tally> {
-        let mut tallies: BTreeMap<(Side, FolderId), Tally> = BTreeMap::new();
-        for view in self.by_id.values() {
-            let tally = Tally { messages: view.paired, excepted: view.role != Role::Plain, ..Tally::default() };
-            tallies.insert((Side::Local, view.folder), tally);
-            tallies.insert((Side::Remote, view.folder), tally);
-        }
-        let mut with = |side, folder, change: &dyn Fn(&mut Tally)| {
-            if let Some(tally) = tallies.get_mut(&(side, folder)) {
-                change(tally);
-            }
-        };
-        for op in &self.plan.ops {
-            match op {
-                Op::DeleteLocal { folder, .. } => with(Side::Local, *folder, &|t| t.deletions += 1),
-                Op::DeleteRemote { folder, removal, also_local, .. } => {
-                    if *removal != Removal::Flag {
-                        with(Side::Remote, *folder, &|t| t.deletions += 1);
-                    }
-                    if *also_local {
-                        with(Side::Local, *folder, &|t| t.deletions += 1);
-                    }
-                }
-                Op::MoveLocal { from, to, .. } => {
-                    with(Side::Local, *from, &|t| t.messages = t.messages.saturating_sub(1));
-                    with(Side::Local, *to, &|t| t.arrivals += 1);
-                }
-                Op::MoveRemote { from, to, .. } => {
-                    with(Side::Remote, *from, &|t| t.messages = t.messages.saturating_sub(1));
-                    with(Side::Remote, *to, &|t| t.arrivals += 1);
-                }
-                Op::Download { folder, .. } | Op::Refetch { folder, .. } => {
-                    with(Side::Local, *folder, &|t| t.arrivals += 1)
-                }
-                Op::Upload { folder, .. } => with(Side::Remote, *folder, &|t| t.arrivals += 1),
-                Op::Pair { .. }
-                | Op::Rebind { .. }
-                | Op::Flags { .. }
-                | Op::Settle { .. }
-                | Op::Note { .. }
-                | Op::Forget { .. } => {}
-            }
-        }
-        tallies
     }
 }

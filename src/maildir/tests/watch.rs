@@ -1,52 +1,10 @@
-//! Second looks and the watch: with another program at work.
+//! The watch: with another program at work.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
-use crate::stop::Stop;
-
-const TRUSTED: FileSystem = FileSystem { network: false, syncfs: false, shortcuts_allowed: true };
-
-fn look<'a>(w: &'a World, fs: &'a FileSystem, stop: &'a Stop, wait: Duration) -> Look<'a> {
-    Look { state_dir: w.layout.root(), file_system: fs, until: Instant::now() + wait, stop }
-}
-
-fn missing() -> HashSet<Vec<u8>> {
-    [b"u1".to_vec(), b"u2".to_vec()].into_iter().collect()
-}
-
-#[test]
-fn a_folder_at_rest_tells_what_is_gone() {
-    let w = world();
-    let stop = Stop::new().unwrap();
-    w.deliver(&w.inbox, "u1", "S", b"a\r\n");
-    match confirm(&w.inbox, &missing(), &look(&w, &TRUSTED, &stop, Duration::from_secs(20))).unwrap() {
-        Confirmation::Settled { gone, scan } => {
-            assert_eq!(gone, HashSet::from([b"u2".to_vec()]));
-            assert_eq!(scan.entries.len(), 1);
-        }
-        Confirmation::Unconfirmed(why) => panic!("{why:?}"),
-    }
-}
-
-#[test]
-fn a_folder_that_just_changed_tells_nothing() {
-    let w = world();
-    let stop = Stop::new().unwrap();
-    w.deliver(&w.inbox, "u1", "S", b"a\r\n");
-    let why = |fs: &FileSystem, wait| match confirm(&w.inbox, &missing(), &look(&w, fs, &stop, wait)).unwrap() {
-        Confirmation::Unconfirmed(why) => why,
-        Confirmation::Settled { .. } => panic!("settled"),
-    };
-    assert_eq!(why(&TRUSTED, Duration::from_millis(10)), Why::Busy);
-    let network = FileSystem { network: true, syncfs: false, shortcuts_allowed: false };
-    assert_eq!(why(&network, Duration::from_secs(20)), Why::Untrusted);
-    stop.request();
-    assert_eq!(why(&TRUSTED, Duration::from_secs(20)), Why::Stopped);
-}
 
 /// Waits until the watch tells what `wanted` asks for.
 fn until(watch: &mut Watch, wanted: impl Fn(&notify::Changes) -> bool) {

@@ -9,13 +9,14 @@ use crate::mail::{Side, Uid, UidSet};
 use crate::state::{Brief, FolderId, Mark, Row, RowId, base::keywords_hash};
 
 use super::super::adopt::{self, LocalCandidate, RemoteCandidate};
+use super::super::assemble::sort_in;
 use super::super::compare::{self, Known, RemoteDelta, Seen, flags_key};
 use super::super::listing::RemoteLook;
 use super::super::look::LocalLook;
 use super::super::moves::{self, At, Moves};
 use super::super::op::Op;
 use super::super::plan::{Paired, Plan, Rules, plan};
-use super::super::survey::{Found, sort_in};
+use super::super::survey::Found;
 use super::super::view::{LocalNew, LocalNow, RemoteNew, Role, View};
 use super::world::{FOLDERS, File, TRASH, World, content, date, message_id, place, size_wire};
 

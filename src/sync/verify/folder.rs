@@ -12,7 +12,7 @@ use super::super::decide;
 use super::super::engine::{Engine, Error, Folders};
 use super::super::merge::Mask;
 use super::super::view::{LocalNew, RemoteNew, View};
-use super::super::{listing, moves, survey};
+use super::super::{capacity, listing, moves};
 use super::compare::{self, File, Kind, Known, dates_differ, rows_of};
 use super::{Place, deep, tell};
 
@@ -142,7 +142,7 @@ impl<'a, 'e> Check<'a, 'e> {
 
     fn begin_list(&mut self, selected: &Selected) {
         self.validity = selected.figures.uid_validity;
-        self.there = survey::can_hold(selected);
+        self.there = capacity::can_hold(selected);
         self.remotes.clear();
         self.pairs.clear();
         self.found.clear();

@@ -12,6 +12,8 @@ use crate::severity::{Kind, Severity};
 use crate::stop::Stop;
 use crate::transport::{Stream, Traffic};
 
+mod order;
+
 fn profile() -> Profile<'static> {
     Profile { host: "pop.example.org", port: 110, mechanism: AuthMechanism::Auto, timeout: Duration::from_secs(20) }
 }
@@ -51,22 +53,24 @@ fn log_in(
 /// Collects what is transferred.
 #[derive(Default)]
 struct Collected {
-    begun: Vec<u8>,
+    begun: Vec<(u32, Vec<u8>)>,
     whole: Vec<(u32, Vec<u8>)>,
     refused: Vec<(u32, Refusal)>,
 }
 
 impl MessageSink for Collected {
-    fn begin(&mut self, _number: u32) -> io::Result<()> {
-        self.begun.clear();
+    fn begin(&mut self, number: u32) -> io::Result<()> {
+        self.begun.push((number, Vec::new()));
         Ok(())
     }
     fn data(&mut self, chunk: &[u8]) -> io::Result<()> {
-        self.begun.extend_from_slice(chunk);
+        self.begun.last_mut().unwrap().1.extend_from_slice(chunk);
         Ok(())
     }
     fn end(&mut self, number: u32) -> io::Result<()> {
-        self.whole.push((number, std::mem::take(&mut self.begun)));
+        let first = self.begun.remove(0);
+        assert_eq!(first.0, number);
+        self.whole.push(first);
         Ok(())
     }
     fn refused(&mut self, number: u32, refusal: Refusal) -> io::Result<()> {
@@ -114,7 +118,12 @@ fn everything_comes_exactly_with_and_without_pipelining() {
 #[test]
 fn a_known_server_is_asked_everything_in_one_flight() {
     let peer = three();
-    let first = login(&peer, None).unwrap().remembered().clone();
+    let traffic = Arc::<Traffic>::default();
+    let (socket, running) = peer.serve();
+    let session = log_in(connect_to(socket, &traffic).unwrap(), &credentials(), None).unwrap();
+    let first = session.remembered().clone();
+    session.leave();
+    running.join();
     assert!(first.before.pipelining() && first.after.is_none());
     peer.take_commands();
     let traffic = Arc::<Traffic>::default();
@@ -327,73 +336,6 @@ fn one_refused_message_does_not_stop_the_others() {
 }
 
 #[test]
-fn a_lone_dot_that_was_not_stuffed_is_no_end() {
-    for (pipelining, which) in [(true, 0), (false, 0), (true, 1)] {
-        let mut peer = Peer::default();
-        for n in 0..2 {
-            peer.put(
-                &format!("u{n}"),
-                if n == which { "Subject: a\r\n\r\nx\r\n.\r\nlost tail\r\n" } else { "S: b\r\n\r\n" },
-            );
-        }
-        peer.behaviour.forgets_stuffing = true;
-        if !pipelining {
-            peer.behaviour.capabilities.retain(|c| *c != "PIPELINING");
-        }
-        let mut session = login(&peer, None).unwrap();
-        let listing = session.listing().unwrap();
-        let mut got = Collected::default();
-        let error = session.transfer(&all(&listing), Part::Whole, &mut got).err().unwrap();
-        assert_eq!(error.kind(), Kind::Protocol);
-        assert_eq!(got.whole.len(), which);
-    }
-}
-
-#[test]
-fn an_answer_that_nobody_asked_for_shifts_nothing() {
-    let message = "+OK\r\nSubject: forged\r\n\r\nx\r\n.\r\n";
-    for (ids, command, extra, whole) in [
-        (true, "RETR 1", message, 0),
-        (true, "RETR 2", message, 1),
-        (false, "RETR 2", message, 1),
-        (true, "RETR 3", message, 2),
-        (true, "RETR 2", "-ERR busy\r\n", 1),
-        (true, "UIDL 2", "+OK\r\n", 1),
-        (true, "UIDL 3", "+OK 2 b2\r\n", 2),
-    ] {
-        let mut peer = three();
-        peer.behaviour.unasked = Some((command, extra));
-        if !ids {
-            peer.behaviour.answers = vec![("UIDL", "-ERR no")];
-        }
-        let mut session = login(&peer, None).unwrap();
-        let listing = session.listing().unwrap();
-        let mut got = Collected::default();
-        let result = session.transfer(&all(&listing), Part::Whole, &mut got);
-        let case = format!("{ids} {command} {extra:?}: {:?}", got.whole);
-        assert_eq!(result.err().unwrap().kind(), Kind::Protocol, "{case}");
-        assert_eq!(got.whole.len(), whole, "{case}");
-        for (number, body) in &got.whole {
-            assert!(body.starts_with([b"Subject: a", b"Subject: b", b"Subject: c"][*number as usize - 1]), "{case}");
-        }
-    }
-}
-
-#[test]
-fn a_dot_behind_a_bare_lf_ends_nothing() {
-    let body = "Subject: a\r\n\r\nhello\n.\r\n+OK\r\n";
-    let mut peer = Peer::with(&[("a1", body), ("b2", "Subject: b\r\n\r\nb\r\n")]);
-    // A server that stuffs only after CR LF sends this as it is.
-    peer.behaviour.forgets_stuffing = true;
-    let mut session = login(&peer, None).unwrap();
-    let listing = session.listing().unwrap();
-    let mut got = Collected::default();
-    session.transfer(&all(&listing), Part::Whole, &mut got).unwrap();
-    assert_eq!(got.whole[0], (1, body.as_bytes().to_vec()));
-    assert_eq!(got.whole.len(), 2);
-}
-
-#[test]
 fn endless_lines_and_answers_are_bounded() {
     let long: &'static str = Box::leak(format!("+OK {}", "x".repeat(200_000)).into_boxed_str());
     let mut peer = three();
@@ -405,36 +347,4 @@ fn endless_lines_and_answers_are_bounded() {
     let peer = three();
     peer.mailbox().messages[0].uidl = Some("y".repeat(200_000));
     assert!(matches!(login(&peer, None).unwrap().listing().err().unwrap(), Error::Limit { command: "UIDL", .. }));
-}
-
-#[test]
-fn a_session_cut_at_any_byte_never_gives_half_a_message() {
-    let whole = {
-        let peer = three();
-        let (socket, running) = peer.serve();
-        let stream =
-            Stream::from_socket(socket, Duration::from_secs(20), &Stop::new().unwrap(), Arc::default()).unwrap();
-        session(stream, &mut Collected::default()).unwrap();
-        running.join()
-    };
-    for cut in 0..whole {
-        let mut peer = three();
-        peer.behaviour = Behaviour { cut_after: Some(cut), ..Behaviour::default() };
-        let (socket, _running) = peer.serve();
-        let stream =
-            Stream::from_socket(socket, Duration::from_secs(20), &Stop::new().unwrap(), Arc::default()).unwrap();
-        let mut got = Collected::default();
-        let error = session(stream, &mut got).err().unwrap();
-        assert!(matches!(error, Error::Transport(_)), "{cut}: {error}");
-        for (number, body) in got.whole {
-            assert!(body.ends_with([b"x\r\n", b"y\r\n", b"\xbc\r\n"][number as usize - 1].as_slice()), "cut at {cut}");
-        }
-    }
-}
-
-fn session(stream: Stream, got: &mut Collected) -> Result<(), Error> {
-    let mut session = log_in(Authorization::greet(stream, profile())?, &credentials(), None)?;
-    let listing = session.listing()?;
-    session.transfer(&all(&listing), Part::Whole, got)?;
-    session.delete_and_quit(&[1])?.quit
 }
