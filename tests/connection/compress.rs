@@ -73,7 +73,7 @@ fn rig(server: Arc<Dovecot>, hint: &str, megabytes: usize) -> Rig {
         let folder = ["INBOX", "A", "B"][i % 3];
         session.append(folder, &prose.message(i, 20_000), &flags("S"), DATE);
     }
-    rig.from_afar();
+    rig.go_afar();
     rig
 }
 

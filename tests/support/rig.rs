@@ -32,7 +32,7 @@ impl Rig {
     }
 
     /// Makes the program reach the proxy by a tunnel command: then it does not take the server for one on this machine.
-    pub fn from_afar(&mut self) {
+    pub fn go_afar(&mut self) {
         let command = tunnel(self.proxy.port());
         self.ferry.set("tunnel", &command);
     }
