@@ -76,7 +76,7 @@ impl Run<'_, '_> {
         let folders = parts.len();
         let worth = 1 + usize::try_from(bytes / WORTH_BYTES).unwrap_or(usize::MAX).max(folders / WORTH_FOLDERS);
         // A server on this machine shares its processors with us: more than two connections only get in each other's way.
-        let most = if self.engine.is_loopback()? { 2 } else { usize::MAX };
+        let most = if self.engine.with_spare(|conn| conn.session.is_loopback())? { 2 } else { usize::MAX };
         let workers = self.engine.job.account.connections.min(worth).min(parts.len()).min(most);
         let progress = Mutex::new(progress);
         let queue = Mutex::new(VecDeque::from(parts));
@@ -138,10 +138,16 @@ impl Run<'_, '_> {
         // A connection that cannot be had has been tried for again already.
         let connected = self.engine.check_stop().and_then(|()| self.engine.connection());
         let mut conn = connected.inspect_err(|_| load.iter().for_each(|part| self.mark_failed(part.folder)))?;
+        if let Some(sample) = conn.session.sample() {
+            for rest in parts::leave(&mut load, sample).into_iter().rev() {
+                lock(queue).push_front(rest);
+            }
+        }
         let (started, expected) = (Instant::now(), load.iter().map(Part::bytes).sum::<u64>());
         let outcome = self.flight(&mut conn, &mut load, (batch, waiting), progress);
         let missing = load.iter().map(Part::bytes).sum();
-        let outcome = outcome.and_then(|()| conn.weigh(expected.saturating_sub(missing), started.elapsed()));
+        let outcome =
+            outcome.and_then(|()| self.engine.weigh(&mut conn, expected.saturating_sub(missing), started.elapsed()));
         self.engine.give_back(conn);
         let Err(error) = outcome else {
             return self.tell_missing(&load);
