@@ -40,6 +40,21 @@ pub struct Survey {
     pub views: Vec<View>,
 }
 
+impl Survey {
+    /// Lets go of what only deciding asks for: the plan has its own of what it carries out, and there may be 200,000 of each.
+    pub fn forget_arrivals(&mut self) {
+        for view in &mut self.views {
+            (view.local_new, view.remote_new, view.renamed) = (Vec::new(), Vec::new(), 0);
+        }
+        for found in self.found.values_mut() {
+            found.known = None;
+            found.remote.iter_mut().for_each(|remote| {
+                (remote.delta, remote.arrivals) = Default::default();
+            });
+        }
+    }
+}
+
 /// How thoroughly to look.
 #[derive(Clone, Copy, Debug)]
 pub struct Thoroughness {
