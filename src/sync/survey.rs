@@ -261,12 +261,13 @@ fn read_unknown(
     if !any {
         return Ok(out);
     }
-    let now = clock()?;
+    let grain = engine.file_system.grain_ns();
+    let before = look::Clock { now: clock()?, grain };
     let looked = survey.found.iter().filter(|(_, f)| !f.failed);
     let wait =
-        looked.filter_map(|(id, f)| Some(look::wait_for_files(&folders.get(id)?.dir, f.local.as_ref()?, now))).max();
+        looked.filter_map(|(id, f)| Some(look::wait_for_files(&folders.get(id)?.dir, f.local.as_ref()?, before))).max();
     pause(engine, wait.unwrap_or(0))?;
-    let now = clock()?;
+    let now = look::Clock { now: clock()?, grain };
     for (id, found) in &mut survey.found {
         engine.check_stop()?;
         let Some(folder) = folders.get(id) else { continue };
