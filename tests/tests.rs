@@ -13,6 +13,7 @@
 mod attacks;
 mod cli;
 mod fetch;
+mod harm;
 mod import;
 mod servers;
 mod support;

@@ -91,6 +91,8 @@ impl Record {
 struct State {
     records: Vec<Record>,
     streams: Vec<TcpStream>,
+    /// Connections that the server has not closed yet.
+    live: usize,
     passed: [u64; 2],
     manner: Manner,
     spent: bool,
@@ -172,6 +174,11 @@ impl Proxy {
         lock(&self.state).passed[index(way)]
     }
 
+    /// Connections whose server side is still open.
+    pub fn live(&self) -> usize {
+        lock(&self.state).live
+    }
+
     /// Whether the fault has happened.
     pub fn struck(&self) -> bool {
         lock(&self.state).spent
@@ -220,6 +227,7 @@ fn join(state: &Arc<Mutex<State>>, client: TcpStream, server: TcpStream) {
     let number = {
         let mut held = lock(state);
         held.records.push(Record::default());
+        held.live += 1;
         held.streams.extend([client.try_clone(), server.try_clone()].into_iter().flatten());
         held.records.len() - 1
     };
@@ -228,7 +236,13 @@ fn join(state: &Arc<Mutex<State>>, client: TcpStream, server: TcpStream) {
         let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { return };
         let (sender, receiver) = channel();
         let shared = state.clone();
-        thread::spawn(move || read_side(from, &sender));
+        let reading = state.clone();
+        thread::spawn(move || {
+            read_side(from, &sender);
+            if way == Way::Down {
+                lock(&reading).live -= 1;
+            }
+        });
         thread::spawn(move || Pump { state: shared, number, way, to, filter: Filter::default() }.run(&receiver));
     }
 }
