@@ -272,7 +272,14 @@ fn read_unknown(
         engine.check_stop()?;
         let Some(folder) = folders.get(id) else { continue };
         let Some(local) = found.local.as_mut().filter(|l| !l.unknown.is_empty()) else { continue };
-        let read = look::read_unknown(&folder.dir, local, now, |error| engine.fail(Some(&folder.name), error));
+        let mut unreadable = false;
+        let read = look::read_unknown(&folder.dir, local, now, |error| {
+            unreadable = true;
+            engine.fail(Some(&folder.name), error);
+        });
+        // In a folder that was never synchronised any message of the server may be the one that cannot be read: stored again, it
+        // would be there twice.
+        found.failed |= unreadable && folder.base.figures.uid_validity.is_none();
         out.insert(*id, read);
     }
     Ok(out)

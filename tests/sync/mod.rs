@@ -2,7 +2,6 @@
 
 mod backup;
 mod basics;
-mod faults;
 mod hazards;
 mod histories;
 mod scenarios;
