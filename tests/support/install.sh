@@ -66,8 +66,10 @@ need_build_packages() {
     fi
 }
 
-# What the whole test suite needs beside it: fault injection and a second Maildir reader.
+# What the whole test suite needs beside it: fault injection, a second Maildir reader, and Courier and Cyrus, which stand beside Dovecot
+# unpacked (a test that misses them fails and says why).
 need_test_packages() {
     need_build_packages
     need_packages strace mblaze
+    bash "$(dirname "${BASH_SOURCE[0]}")/other_servers.sh" >/dev/null || echo "The tests on Courier and Cyrus will fail." >&2
 }
