@@ -6,3 +6,4 @@ mod faults;
 mod hazards;
 mod histories;
 mod scenarios;
+mod shared;
