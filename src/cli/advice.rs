@@ -15,6 +15,13 @@ pub fn of(error: &dyn Severity, account: Option<&Account>) -> Option<String> {
 fn general(kind: &str, account: Option<&Account>) -> Option<&'static str> {
     let is = |other: Kind| kind == other.as_str();
     if is(Kind::Auth) {
+        if let Some(settings) = account.and_then(|account| account.login.oauth2.as_ref()) {
+            return Some(if settings.token_command.is_some() {
+                "run token_command by hand: its first line must be an access token of this user for mail"
+            } else {
+                "sign in again with `mailferry auth ACCOUNT`, as the user of the profile; IMAP or POP3 may be switched off for the mailbox"
+            });
+        }
         let preset = account.and_then(|account| account.provider.as_deref()).and_then(presets::find);
         let advice = preset.map(|preset| preset.advice).filter(|advice| !advice.is_empty());
         return Some(advice.unwrap_or(
@@ -81,6 +88,11 @@ mod tests {
         assert!(general("auth", Some(&gmail)).unwrap().contains("apppasswords"));
         let own = account("[accounts.a]\nprotocol = 'imap'\nhost = 'h.example'\nuser = 'u'\n");
         assert!(general("auth", Some(&own)).unwrap().contains("check user and password"));
+        let oauth = |keys: &str| {
+            account(&format!("[accounts.a]\nprovider='outlook'\nprotocol='imap'\nuser='u'\noauth2={{{keys}}}\n"))
+        };
+        assert!(general("auth", Some(&oauth("client_id='i'"))).unwrap().contains("mailferry auth"));
+        assert!(general("auth", Some(&oauth("token_command='t'"))).unwrap().contains("token_command"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::maildir::{FileSystem, FolderDir, Layout};
 use crate::severity::{Kind, Retry, Scope, Severity};
 use crate::state::account::AccountRow;
 use crate::state::{Cursor, FolderId, State};
-use crate::transport::Traffic;
+use crate::transport::{self, Traffic};
 use crate::ui::event::Body;
 
 use super::folders::Action;
@@ -21,6 +21,9 @@ use super::view::Role;
 pub use super::conn::Conn;
 pub use super::error::Error;
 pub use crate::job::Report;
+
+/// How often what a broken connection interrupted is tried again (SPEC §2, `timeout`).
+pub const RETRIES: u32 = 3;
 
 /// What the command line asks of a run.
 #[derive(Clone, Debug, Default)]
@@ -301,11 +304,11 @@ impl<'a> Engine<'a> {
         error.map_or(Ok(()), Err)
     }
 
-    /// Runs `work` on a connection; again, three times at most and on another connection, where trying again may mend what
-    /// failed.
+    /// Runs `work` on a connection. A failure that trying again may mend costs the connection, and `work` gets another
+    /// one, three times at most.
     ///
     /// # Errors
-    /// Those of `work` and of connecting; a stop.
+    /// Those of `work` and of connecting; [`Error::Interrupted`].
     pub fn retried<T>(&self, mut work: impl FnMut(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {
         let mut tries = 0;
         loop {
@@ -314,10 +317,27 @@ impl<'a> Engine<'a> {
             let outcome = work(&mut conn);
             self.give_back(conn);
             match outcome {
-                Err(error) if error.retry() == Retry::Now && tries < 3 && !self.job.stop.requested() => tries += 1,
+                Err(error) if error.retry() == Retry::Now && tries < RETRIES => {
+                    tries += 1;
+                    self.back_off(&error, tries)?;
+                }
                 other => return other,
             }
         }
+    }
+
+    /// Gives a server time before it is asked again; `tries` failures came before. A session that was cut off is taken up again at
+    /// once the first time: connecting has a back-off of its own.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn back_off(&self, error: &Error, tries: u32) -> Result<(), Error> {
+        let steps = if error.is_silence() { tries } else { tries.saturating_sub(1) };
+        if let Some(pause) = transport::retry::pause(steps, self.job.account.endpoint.timeout) {
+            // What asked for the stop is looked at right below.
+            let _ = self.job.stop.pause(pause);
+        }
+        self.check_stop()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What goes wrong in a synchronisation, as its steps hand it on.
 
 use crate::severity::{Kind, Retry, Scope, Severity};
-use crate::{imap, maildir, state};
+use crate::{imap, maildir, state, transport};
 
 /// A failure of any part, as the walk hands it on.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,17 @@ pub enum Error {
     /// Something that must not be carried out.
     #[error("{0}")]
     Guard(String),
+}
+
+impl Error {
+    /// Whether the server was waited for in vain, rather than cut us off.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(
+            self,
+            Self::Imap(imap::Error::Transport(transport::Error::Timeout { .. } | transport::Error::Deadline { .. }))
+        )
+    }
 }
 
 impl Severity for Error {

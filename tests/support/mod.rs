@@ -8,6 +8,7 @@ pub mod fake_pop3;
 pub mod fake_store;
 pub mod ferry;
 pub mod guardian;
+pub mod issuer;
 pub mod local;
 pub mod mailbox;
 pub mod message;

@@ -15,7 +15,7 @@ use crate::maildir::Batch;
 use crate::severity::{Kind, Retry, Scope, Severity as _};
 use crate::state::{Row, RowId};
 
-use super::super::engine::Error;
+use super::super::engine::{Error, RETRIES};
 use super::super::op::Op;
 use super::super::view::RemoteNew;
 use super::copies::Wanted;
@@ -146,12 +146,13 @@ impl Run<'_, '_> {
         let Err(error) = outcome else {
             return self.tell_missing(&load);
         };
-        let again =
-            error.retry() == Retry::Now && load.iter().all(|p| p.tries < 3) && error.kind() != Kind::Interrupted;
-        if !again {
+        let tries = load.iter().map(|part| part.tries).max().unwrap_or(0);
+        if error.retry() != Retry::Now || tries >= RETRIES {
             load.iter().for_each(|part| self.mark_failed(part.folder));
             return Err(error);
         }
+        let backed_off = self.engine.back_off(&error, tries + 1);
+        backed_off.inspect_err(|_| load.iter().for_each(|part| self.mark_failed(part.folder)))?;
         for mut part in load.into_iter().filter(|p| !p.wants.is_empty()) {
             part.tries += 1;
             lock(queue).push_back(part);

@@ -1,0 +1,3 @@
+//! The line to the server: certificates of ours, compression.
+
+mod client_cert;
