@@ -34,6 +34,10 @@ const NOT_PERMITTED: &str = "not_permitted";
 /// # Errors
 /// Those of the state.
 pub fn tell_not_permitted(engine: &Engine<'_>, folder: &FolderName) -> Result<(), Error> {
+    if engine.job.options.must_upload {
+        engine.fail(Some(folder), &Error::ReadOnly);
+        return Ok(());
+    }
     let detail = format!(
         "the server does not permit what was changed here in {folder}: it waits (`mailferry status` counts it)"
     );
@@ -206,8 +210,9 @@ impl Run<'_, '_> {
 
     /// A right that is lacking is no failure: what is not permitted waits, is told of once, and is tried again.
     fn not_permitted(&self, id: FolderId) -> Result<(), Error> {
+        let told = lock(&self.failed).contains(&id);
         self.mark_failed(id);
-        let Some(folder) = self.folders.get(&id) else { return Ok(()) };
+        let Some(folder) = self.folders.get(&id).filter(|_| !told) else { return Ok(()) };
         tell_not_permitted(self.engine, &folder.name)
     }
 
