@@ -215,8 +215,13 @@ impl ContentHasher {
     /// Ends the message.
     #[must_use]
     pub fn finish(mut self) -> Content {
-        if self.header.as_ref().is_some_and(|scan| !scan.line.is_empty()) {
+        let unended = self.header.as_ref().filter(|scan| !scan.line.is_empty()).map(|scan| scan.line.ends_with(b"\r"));
+        if let Some(half) = unended {
             self.header_line();
+            // A message without body may come back with the end of its header cut (Courier's BODY[HEADER]): the same header.
+            if let Some(scan) = self.header.as_mut().filter(|scan| scan.field != Field::LeftOut) {
+                scan.hash.update(if half { b"\n".as_slice() } else { b"\r\n" });
+            }
         }
         self.end_header();
         let header = self.header_digest.unwrap_or_else(|| Digest::of(b""));
@@ -266,6 +271,17 @@ mod tests {
         assert_eq!(digest(b"A: b\n\nc\n"), digest(b"x-message-flag: Follow\n up\nA: b\n\nc\n"));
         assert_eq!(digest(b"A: b\n\nc\n"), content(b"A: b\n\nc\n").digest);
         assert_ne!(digest(b"\nX-Message-Flag: x\n"), digest(b"\n"));
+    }
+
+    #[test]
+    fn a_header_without_body_is_the_same_however_it_ends() {
+        let whole = content(b"Subject: a\r\nTo: b\r\n");
+        for cut in
+            [&b"Subject: a\r\nTo: b\r"[..], b"Subject: a\r\nTo: b", b"Subject: a\nTo: b", b"Subject: a\nTo: b\n\n"]
+        {
+            assert_eq!(content(cut).header, whole.header, "{cut:?}");
+        }
+        assert_ne!(content(b"Subject: a\r\nTo: b").digest, whole.digest);
     }
 
     #[test]

@@ -1,6 +1,4 @@
-//! A connection of a run: what is open on it, and whether its line wants compression.
-
-use std::time::Duration;
+//! A connection of a run, and the folder that is open on it.
 
 use crate::imap::{Access, Session};
 use crate::mail::UidValidity;
@@ -9,43 +7,19 @@ use crate::state::FolderId;
 use super::engine::Folder;
 use super::error::Error;
 
-/// A line's rate shows after so many bytes.
-const WEIGHED_BYTES: u64 = 1 << 20;
-/// Below this many bytes a second and connection a line is slow.
-const SLOW_LINE: f64 = 3_000_000.0;
-
 /// A connection and the folder that is open on it.
 pub struct Conn {
     /// The session.
     pub session: Session,
     /// What is open, if that is known. What was opened to read takes no change, and some servers say OK all the same.
     pub open: Option<(FolderId, UidValidity, Access)>,
-    /// It was asked whether compression pays.
-    weighed: bool,
 }
 
 impl Conn {
     /// A session on which nothing is open yet.
     #[must_use]
     pub fn new(session: Session) -> Self {
-        Self { session, open: None, weighed: false }
-    }
-
-    /// Turns compression on where the line, not the processor, is the limit: `bytes` took `time` to come. A server deflates some
-    /// 28 MB a second, so it pays on slow lines alone, and never on this machine.
-    ///
-    /// # Errors
-    /// A failing connection.
-    pub fn weigh(&mut self, bytes: u64, time: Duration) -> Result<(), Error> {
-        if self.weighed || bytes < WEIGHED_BYTES || self.session.is_loopback() {
-            return Ok(());
-        }
-        self.weighed = true;
-        let slow = time.as_secs_f64() > 0.0 && Duration::from_secs(1).mul_f64(bytes as f64 / SLOW_LINE) < time;
-        if slow {
-            self.session.compress()?;
-        }
-        Ok(())
+        Self { session, open: None }
     }
 
     /// Opens a folder for changes, under the UIDVALIDITY that the plan was made under (HAZARDS 10).

@@ -162,6 +162,7 @@ fn walk(engine: &mut Engine<'_>, how: Thoroughness) -> Result<(), Error> {
         places::tell_all_lost(engine, &folders)?;
         return print(engine, &folders, &plan);
     }
+    survey.forget_arrivals();
     execute::execute(engine, &folders, &survey, plan)?;
     places::remove(engine, &folders)
 }

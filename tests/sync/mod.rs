@@ -2,7 +2,6 @@
 
 mod backup;
 mod basics;
-mod faults;
 mod gmail;
 mod hazards;
 mod histories;

@@ -100,9 +100,11 @@ struct Phases {
 }
 
 impl Phases {
-    fn sort(ops: Vec<Op>) -> Self {
+    fn sort(mut ops: Vec<Op>) -> Self {
         let mut phases = Self::default();
-        for op in ops {
+        // Downloads stay where they are: there are few steps, or there are 200,000 of these.
+        let others = ops.extract_if(.., |op| !matches!(op, Op::Download { .. } | Op::Refetch { .. }));
+        for op in others {
             match op {
                 Op::Pair { .. } | Op::Rebind { .. } | Op::Settle { .. } | Op::Note { .. } | Op::Forget { .. } => {
                     phases.settle.push(op)
@@ -114,6 +116,7 @@ impl Phases {
                 Op::DeleteLocal { .. } | Op::DeleteRemote { .. } => phases.deletions.push(op),
             }
         }
+        phases.downloads = ops;
         phases
     }
 

@@ -42,6 +42,7 @@ pub(super) fn walk(engine: &mut Engine<'_>, how: Thoroughness) -> Result<(), Err
     if engine.job.options.dry_run {
         return super::print(engine, &folders, &plan);
     }
+    survey.forget_arrivals();
     execute::execute(engine, &folders, &survey, plan)
 }
 
