@@ -7,6 +7,7 @@ use crate::mail::{Content, Keyword, Side, System};
 use crate::maildir::{FolderDir, Place, read};
 use crate::state::{FolderId, Mark, Row, RowId};
 
+use super::capacity;
 use super::capacity::{mask, note_keywords};
 use super::compare;
 use super::engine::{Engine, Error, Folder, Folders};
@@ -173,6 +174,8 @@ fn view(
     // An incomplete listing may hide the partner of any file.
     view.no_uploads = !trusted;
     view.read_only = found.remote.as_ref().is_some_and(|r| r.selected.read_only);
+    view.keeps_all =
+        found.remote.as_ref().is_some_and(|r| !capacity::can_hold(&r.selected).system.contains(System::DELETED));
     view.local_new = files;
     if let Some(remote) = &mut found.remote {
         let arrivals = std::mem::take(&mut remote.arrivals);

@@ -164,7 +164,8 @@ fn look_there(
         conn.open = None;
         let looks = listing::remote(&mut conn.session, asked)?;
         if let (Some(id), Some((_, Ok(look)))) = (only, looks.first()) {
-            conn.open = look.selected.figures.uid_validity.map(|validity| (id, validity, Access::ReadWrite));
+            let access = if look.selected.read_only { Access::ReadOnly } else { Access::ReadWrite };
+            conn.open = look.selected.figures.uid_validity.map(|validity| (id, validity, access));
         }
         Ok(looks)
     })?;

@@ -320,6 +320,9 @@ fn fetched(seq: usize, message: &Message, items: &str, by_uid: bool) -> Vec<u8> 
         let flags: Vec<_> = message.flags.iter().map(String::as_str).collect();
         parts.push(format!("FLAGS ({})", flags.join(" ")).into_bytes());
     }
+    if items.contains("X-GM-MSGID") {
+        parts.push(format!("X-GM-MSGID {}", message.gmail_id()).into_bytes());
+    }
     if items.contains("INTERNALDATE") {
         parts.push(format!("INTERNALDATE \"{}\"", clock::internal_date(message.date)).into_bytes());
     }

@@ -268,6 +268,10 @@ impl Run<'_, '_> {
             if matches!(error, crate::imap::Error::Skipped(_)) {
                 continue;
             }
+            if error.code() == Some(&crate::imap::Code::NoPerm) {
+                self.not_permitted(folder)?;
+                continue;
+            }
             let name = batch.get(i).map(|l| String::from_utf8_lossy(&l.place).into_owned()).unwrap_or_default();
             self.mark_failed(folder);
             self.count(|s| s.skipped += 1);
