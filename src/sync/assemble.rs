@@ -7,6 +7,7 @@ use crate::mail::{Content, Keyword, Side, System};
 use crate::maildir::{FolderDir, Place, read};
 use crate::state::{FolderId, Mark, Row, RowId};
 
+use super::capacity;
 use super::capacity::{mask, note_keywords};
 use super::compare;
 use super::engine::{Engine, Error, Folder, Folders};
@@ -173,6 +174,8 @@ fn view(
     // An incomplete listing may hide the partner of any file.
     view.no_uploads = !trusted;
     view.read_only = found.remote.as_ref().is_some_and(|r| r.selected.read_only);
+    view.keeps_all =
+        found.remote.as_ref().is_some_and(|r| !capacity::can_hold(&r.selected).system.contains(System::DELETED));
     view.local_new = files;
     if let Some(remote) = &mut found.remote {
         let arrivals = std::mem::take(&mut remote.arrivals);
@@ -286,7 +289,7 @@ fn push_local(view: &mut View, dir: &FolderDir, row: Row, now: LocalNow) {
     let id = &row.identity;
     let content = match (id.digest, id.header, id.size) {
         (Some(digest), Some(header), Some(size)) => {
-            Some(Content { digest, header, message_id: id.message_id, size, message_id_text: None })
+            Some(Content { digest, header, message_id: id.message_id, size, left_out: 0, message_id_text: None })
         }
         _ => Place::from_bytes(&now.place).and_then(|place| read::content(dir, &place).ok()),
     };

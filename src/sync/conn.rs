@@ -27,8 +27,24 @@ impl Conn {
     /// # Errors
     /// [`Error::Guard`] if it is another one now; a refusal; a failing connection.
     pub fn open(&mut self, folder: &Folder, validity: Option<UidValidity>) -> Result<(), Error> {
+        self.opened(folder, validity).map(drop)
+    }
+
+    /// The same; [`Error::ReadOnly`] where the server lets nothing be changed. Dovecot says OK to a STORE there, and ignores it.
+    ///
+    /// # Errors
+    /// That, and those of [`Conn::open`].
+    pub fn open_to_change(&mut self, folder: &Folder, validity: Option<UidValidity>) -> Result<(), Error> {
+        match self.opened(folder, validity)? {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => Err(Error::ReadOnly),
+        }
+    }
+
+    /// What the server lets be done.
+    fn opened(&mut self, folder: &Folder, validity: Option<UidValidity>) -> Result<Access, Error> {
         if validity.is_some_and(|v| self.open == Some((folder.id, v, Access::ReadWrite))) {
-            return Ok(());
+            return Ok(Access::ReadWrite);
         }
         self.open = None;
         let Some(mailbox) = folder.mailbox.as_ref() else {
@@ -36,12 +52,13 @@ impl Conn {
         };
         let selected = self.session.select(mailbox, Access::ReadWrite, None)?;
         let now = selected.figures.uid_validity;
+        let access = if selected.read_only { Access::ReadOnly } else { Access::ReadWrite };
         match (validity, now) {
             (Some(wanted), Some(now)) if wanted == now => {
-                self.open = Some((folder.id, now, Access::ReadWrite));
-                Ok(())
+                self.open = Some((folder.id, now, access));
+                Ok(access)
             }
-            (None, _) => Ok(()),
+            (None, _) => Ok(access),
             (Some(_), _) => Err(Error::Guard(format!("the UIDVALIDITY of {} changed meanwhile", folder.name))),
         }
     }

@@ -39,6 +39,8 @@ pub struct Options {
     pub limit: Option<u64>,
     /// Only these folders.
     pub only: Option<Patterns>,
+    /// What the server does not permit is a failure and no standing condition: a restore was asked for.
+    pub must_upload: bool,
 }
 
 /// One account's run.

@@ -222,6 +222,9 @@ fn finish<'a>(session: &mut Session, flight: Flight<'a>) -> Result<(RemoteLook, 
         look.arrivals = found;
         look.delta.unknown = look.arrivals.keys().copied().collect();
         look.trusted = complete && !partial && counts_agree(session, &look.selected, look.arrivals.len() as u64);
+        if complete {
+            assume_uid_next(&mut look.figures, &listed, &Figures::default());
+        }
         let again = (!look.trusted).then_some(asked);
         return Ok((look, again));
     }
@@ -236,6 +239,7 @@ fn finish<'a>(session: &mut Session, flight: Flight<'a>) -> Result<(RemoteLook, 
     }
     if matches!(how, How::Full) {
         delta.complete(known, &listed);
+        assume_uid_next(&mut look.figures, &listed, base);
     }
     found.retain(|uid, _| delta.unknown.contains(uid));
     look.arrivals = found;
@@ -267,6 +271,15 @@ fn cursor(selected: &Selected, listed: Option<&Figures>) -> Figures {
         highest_modseq: told.highest_modseq.or(listed.highest_modseq),
         mailbox_id: told.mailbox_id.clone().or(listed.mailbox_id.clone()),
         ..Figures::default()
+    }
+}
+
+/// Where the server tells no UIDNEXT (Courier, of a folder that STATUS was not asked about), what comes after all that is listed: new
+/// messages get no lower UID, and without it the next run would pair everything by content.
+fn assume_uid_next(figures: &mut Figures, listed: &UidSet, base: &Figures) {
+    if figures.uid_next.is_none() {
+        let behind = listed.last().and_then(|uid| Uid::new(uid.get().checked_add(1)?));
+        figures.uid_next = behind.max(base.uid_next).or_else(|| Uid::new(1));
     }
 }
 

@@ -243,6 +243,8 @@ fn folder(
         Action::CreateLocal if dry => {
             engine.event(Some(&step.name), Body::Planned(folder_step("create_folder", Side::Local)))
         }
+        // Half a folder that no run has finished is what a crash left of making it: nothing of it can look deleted.
+        Action::CreateLocal if row.is_none_or(|r| !r.had_local) => drop(engine.layout.repair(&step.name)?),
         Action::CreateLocal => drop(engine.layout.create(&step.name)?),
         Action::Recreate if dry => {}
         Action::Recreate => drop(engine.layout.repair(&step.name)?),

@@ -79,7 +79,7 @@ pub struct Plan {
     pub waiting_for_trash: u64,
     /// Messages left out for their size or by `--limit`.
     pub skipped: u64,
-    /// Read-only folders with changes that cannot go up.
+    /// Folders with changes that the server does not permit.
     pub refused: BTreeSet<FolderId>,
 }
 
@@ -191,7 +191,7 @@ impl<'a> Planner<'a> {
     fn note_held(&mut self, view: &View, local: bool, remote: bool) {
         if local {
             self.hold(Side::Local, view.folder);
-            if view.read_only {
+            if view.read_only || view.keeps_all {
                 self.plan.refused.insert(view.folder);
             }
         }
@@ -266,7 +266,7 @@ impl<'a> Planner<'a> {
         let target_view = self.by_id.get(&target).copied().unwrap_or(view);
         if here != remote.folder {
             let moved_there = remote.arrival.is_some();
-            let blocked = view.read_only || target_view.read_only;
+            let blocked = view.read_only || view.keeps_all || target_view.read_only;
             match flow {
                 Flow::Both | Flow::ToLocal | Flow::Mirror if moved_there => self.plan.ops.push(Op::MoveLocal {
                     row: row.id,

@@ -113,6 +113,8 @@ pub struct View {
     pub both: Mask,
     /// The server lets nothing be changed in it.
     pub read_only: bool,
+    /// The server lets no message of it be marked as deleted: none can be deleted there or moved away.
+    pub keeps_all: bool,
     /// Absence is believed to be deletion in this run.
     pub deletions: bool,
     /// The UIDVALIDITY that the listing was made under.
@@ -149,6 +151,7 @@ impl View {
             remote_new: Vec::new(),
             both: Mask::all(),
             read_only: false,
+            keeps_all: false,
             deletions: true,
             validity: None,
             adopting: false,

@@ -93,6 +93,8 @@ impl Record {
 struct State {
     records: Vec<Record>,
     streams: Vec<TcpStream>,
+    /// Connections that the server has not closed yet.
+    live: usize,
     passed: [u64; 2],
     /// Until when each direction of a line with a rate is taken.
     taken: [Option<Instant>; 2],
@@ -177,6 +179,11 @@ impl Proxy {
         lock(&self.state).passed[index(way)]
     }
 
+    /// Connections whose server side is still open.
+    pub fn live(&self) -> usize {
+        lock(&self.state).live
+    }
+
     /// Whether the fault has happened.
     pub fn struck(&self) -> bool {
         lock(&self.state).spent
@@ -225,6 +232,7 @@ fn join(state: &Arc<Mutex<State>>, client: TcpStream, server: TcpStream) {
     let number = {
         let mut held = lock(state);
         held.records.push(Record::default());
+        held.live += 1;
         held.streams.extend([client.try_clone(), server.try_clone()].into_iter().flatten());
         held.records.len() - 1
     };
@@ -233,7 +241,13 @@ fn join(state: &Arc<Mutex<State>>, client: TcpStream, server: TcpStream) {
         let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { return };
         let (sender, receiver) = channel();
         let shared = state.clone();
-        thread::spawn(move || read_side(from, &sender));
+        let reading = state.clone();
+        thread::spawn(move || {
+            read_side(from, &sender);
+            if way == Way::Down {
+                lock(&reading).live -= 1;
+            }
+        });
         thread::spawn(move || Pump { state: shared, number, way, to, filter: Filter::default() }.run(&receiver));
     }
 }

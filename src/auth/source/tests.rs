@@ -61,7 +61,8 @@ fn failing_sources_are_configuration_errors_with_hints() {
 #[test]
 fn without_a_keyring_the_message_names_the_way_out() {
     let error = get(SecretSource::Keyring("mail".to_owned())).unwrap_err();
-    assert!(error.to_string().contains("password_command"), "{error}");
+    assert!(error.to_string().contains("built without"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("password_command")), "{error}");
 }
 
 #[test]

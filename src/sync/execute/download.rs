@@ -10,14 +10,12 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::mail::UidSet;
-use crate::mail::snapshot::RemoteMessage;
 use crate::maildir::Batch;
 use crate::severity::{Kind, Retry, Scope, Severity as _};
 use crate::state::{Row, RowId};
 
 use super::super::engine::{Error, RETRIES};
 use super::super::op::Op;
-use super::super::view::RemoteNew;
 use super::copies::Wanted;
 use super::progress::Progress;
 use super::{Run, lock};
@@ -44,15 +42,9 @@ impl Run<'_, '_> {
         let rows: HashMap<RowId, Row> = self.rows_of(&ops)?.into_iter().map(|r| (r.id, r)).collect();
         for op in ops {
             if let Op::Download { folder, remote } = op {
-                let RemoteNew { message, row, .. } = *remote;
-                wanted.entry(folder).or_default().insert(message.uid, Want { uid: message.uid, row, message });
+                wanted.entry(folder).or_default().insert(remote.message.uid, Want::new(remote));
             } else if let Op::Refetch { row, folder, uid, flags } = op {
-                let mut message = RemoteMessage::new(uid);
-                let row = rows.get(&row).cloned().map(Box::new);
-                message.flags = Some(flags);
-                message.size = row.as_ref().and_then(|r| r.identity.size_wire);
-                message.date = row.as_ref().and_then(|r| r.identity.date);
-                wanted.entry(folder).or_default().insert(uid, Want { uid, row, message });
+                wanted.entry(folder).or_default().insert(uid, Want::again(uid, rows.get(&row).cloned(), flags));
             }
         }
         if wanted.is_empty() {
@@ -182,11 +174,11 @@ impl Run<'_, '_> {
                     continue;
                 }
             };
-            for want in part.wants.values().filter(|w| there.contains(w.uid)) {
-                self.engine.fail_message(&target.name, &format!("UID {}", want.uid), &NotGiven);
+            for want in part.wants.values().filter(|w| there.contains(w.message().uid)) {
+                self.engine.fail_message(&target.name, &format!("UID {}", want.message().uid), &NotGiven);
                 self.count(|s| s.skipped += 1);
             }
-            let open: Vec<&Want> = part.wants.values().filter(|w| there.contains(w.uid)).collect();
+            let open: Vec<&Want> = part.wants.values().filter(|w| there.contains(w.message().uid)).collect();
             self.engine.state().commit(|db| {
                 for want in open {
                     note_waiting(db, part.folder, want)?;

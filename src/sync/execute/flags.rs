@@ -128,7 +128,7 @@ impl Run<'_, '_> {
                 }
             }
         }
-        conn.open(self.folder(folder)?, self.validity(folder))?;
+        conn.open_to_change(self.folder(folder)?, self.validity(folder))?;
         crate::checkpoint::hit("remote.store");
         let mut flights = Vec::new();
         for ((add, _), (flags, set)) in groups {

@@ -277,11 +277,17 @@ impl Run<'_, '_> {
         let mut lost = None;
         for (i, result) in results {
             let Err(error) = result else { continue };
-            if error.is_fatal() || error.retry() == Retry::Now {
+            // A file that cannot be read ends the session, but the trouble is the file's.
+            let own = matches!(error, crate::imap::Error::Source(_));
+            if !own && (error.is_fatal() || error.retry() == Retry::Now) {
                 lost.get_or_insert(error);
                 continue;
             }
             if matches!(error, crate::imap::Error::Skipped(_)) {
+                continue;
+            }
+            if error.code() == Some(&crate::imap::Code::NoPerm) {
+                self.not_permitted(folder)?;
                 continue;
             }
             let name = batch.get(i).map(|l| String::from_utf8_lossy(&l.place).into_owned()).unwrap_or_default();
