@@ -12,6 +12,7 @@
 
 mod attacks;
 mod cli;
+mod connection;
 mod fetch;
 mod harm;
 mod import;

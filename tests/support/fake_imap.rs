@@ -1,6 +1,6 @@
 //! An IMAP4rev1 server in this process that can lie: its store is open to the test, and any command can be answered otherwise.
 //!
-//! It knows what a plain server knows (and UIDPLUS and MOVE, if the test advertises them). One client at a time is assumed: it sends
+//! It knows what a plain server knows (and UIDPLUS, MOVE and COMPRESS, if the test advertises them). One client at a time is assumed: it sends
 //! no unasked-for updates.
 
 use super::clock;
@@ -14,6 +14,9 @@ use std::sync::{Arc, Mutex};
 
 /// Answers a command in the server's stead: bytes to say, with `{tag}` for the tag; `None` leaves it to the server.
 pub type Hook = Box<dyn Fn(&Command, &mut Store) -> Option<Vec<u8>> + Send + Sync>;
+
+/// A hook's answer that begins so goes out below the compression, as it is.
+pub const RAW: &[u8] = b"\0raw\0";
 
 /// A running fake.
 pub struct FakeImap {
@@ -84,7 +87,12 @@ pub fn serve(c: &mut Conversation, store: &Mutex<Store>, hook: &Hook) -> Result<
             Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(()),
             other => other?,
         };
-        if let Some(bytes) = hook(&command, &mut lock()) {
+        let forged = hook(&command, &mut lock());
+        if let Some(bytes) = forged {
+            if let Some(raw) = bytes.strip_prefix(RAW) {
+                c.send_raw(raw)?;
+                continue;
+            }
             c.send(replace_tag(&bytes, &command.tag))?;
             continue;
         }
@@ -96,6 +104,9 @@ pub fn serve(c: &mut Conversation, store: &Mutex<Store>, hook: &Hook) -> Result<
         let end = answer(&command, &mut lock(), &mut selected, &mut out);
         out.extend_from_slice(format!("{} {end}\r\n", command.tag).as_bytes());
         c.send(out)?;
+        if command.line.ends_with("COMPRESS DEFLATE") {
+            c.deflate();
+        }
         if end.contains("LOGOUT") {
             return Ok(());
         }
@@ -308,6 +319,9 @@ fn fetched(seq: usize, message: &Message, items: &str, by_uid: bool) -> Vec<u8> 
     if items.contains("FLAGS") {
         let flags: Vec<_> = message.flags.iter().map(String::as_str).collect();
         parts.push(format!("FLAGS ({})", flags.join(" ")).into_bytes());
+    }
+    if items.contains("X-GM-MSGID") {
+        parts.push(format!("X-GM-MSGID {}", message.gmail_id()).into_bytes());
     }
     if items.contains("INTERNALDATE") {
         parts.push(format!("INTERNALDATE \"{}\"", clock::internal_date(message.date)).into_bytes());

@@ -2,6 +2,9 @@
 
 mod backup;
 mod basics;
+mod gmail;
 mod hazards;
 mod histories;
+mod odd;
 mod scenarios;
+mod shared;
