@@ -124,10 +124,10 @@ pub fn leave(load: &mut Vec<Part>, bytes: u64) -> Vec<Part> {
     let mut rest = Vec::new();
     for part in load.iter_mut() {
         let mut later = Part { wants: BTreeMap::new(), ..*part };
-        let after = part.wants.values().find_map(|want| {
+        let after = part.wants.iter().find_map(|(&uid, want)| {
             let full = kept >= bytes;
-            kept += want.message.size.unwrap_or(4096);
-            full.then_some(want.uid)
+            kept += want.message().size.unwrap_or(4096);
+            full.then_some(uid)
         });
         if let Some(uid) = after {
             later.wants = part.wants.split_off(&uid);
@@ -146,7 +146,7 @@ mod tests {
         let want = |(i, &size): (usize, &u64)| {
             let uid = Uid::new(u32::try_from(i + 1).unwrap()).unwrap();
             let message = RemoteMessage { size: Some(size), ..RemoteMessage::new(uid) };
-            (uid, Want { uid, row: None, message })
+            (uid, Want::new(Box::new(RemoteNew { message, header: None, digest: None, row: None })))
         };
         Part { folder: FolderId(folder), wants: sizes.iter().enumerate().map(want).collect(), tries: 0 }
     }
