@@ -178,11 +178,10 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Counts something done.
-    fn count(&self, change: impl FnOnce(&mut crate::ui::event::Summary)) {
-        let mut report = self.engine.report();
-        report.progress = true;
-        change(&mut report.summary);
+    /// Counts something done in a folder.
+    fn count(&self, folder: FolderId, change: impl Fn(&mut crate::ui::event::Figures)) -> Result<(), Error> {
+        self.engine.report().count(&self.folder(folder)?.name, change);
+        Ok(())
     }
 
     /// Handles the failure of one folder's step: what takes the account down goes on, the rest is told of here.

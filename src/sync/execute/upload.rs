@@ -237,8 +237,7 @@ impl Run<'_, '_> {
             }
             Ok(())
         })?;
-        self.count(|s| s.uploaded += sent);
-        Ok(())
+        self.count(folder, |s| s.uploaded += sent)
     }
 
     fn report_failures(
@@ -259,7 +258,7 @@ impl Run<'_, '_> {
             }
             let name = batch.get(i).map(|l| String::from_utf8_lossy(&l.place).into_owned()).unwrap_or_default();
             self.mark_failed(folder);
-            self.count(|s| s.skipped += 1);
+            self.count(folder, |s| s.skipped += 1)?;
             let target = self.folder(folder)?;
             self.engine.fail_message(&target.name, &name, &error);
         }
