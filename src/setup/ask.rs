@@ -152,10 +152,7 @@ impl<'t> Asker<'t> {
 }
 
 fn ended(error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::Interrupted => Error::Stopped,
-        _ => Error::GivenUp,
-    }
+    if error.kind() == io::ErrorKind::Interrupted { Error::Stopped } else { Error::GivenUp }
 }
 
 fn missing(question: &Question) -> Error {

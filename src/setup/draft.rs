@@ -146,6 +146,15 @@ impl Draft {
                 table.insert("delete_after", value(age));
             }
         }
+        let oauth = self.oauth();
+        if !oauth.is_empty() {
+            table.insert("oauth2", Item::Value(oauth.into()));
+        }
+        table
+    }
+
+    /// The table `oauth2`; empty where the account does not log in by it.
+    fn oauth(&self) -> InlineTable {
         let mut oauth = InlineTable::new();
         match &self.source {
             Source::Client(id, secret) => {
@@ -159,9 +168,6 @@ impl Draft {
             }
             Source::Command(_) | Source::File(..) | Source::Env(_) | Source::Keyring(..) => {}
         }
-        if !oauth.is_empty() {
-            table.insert("oauth2", Item::Value(oauth.into()));
-        }
-        table
+        oauth
     }
 }
