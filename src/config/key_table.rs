@@ -80,7 +80,7 @@ pub const KEYS: &[Key] = &[
         Form::Text,
         "",
         "\"mailferry-work\"",
-        "The service name of an entry in the desktop's keyring; the entry's user is `user`. Needs a mailferry that was built with the feature keyring.",
+        "The service name of an entry in the desktop's keyring (the Secret Service of GNOME Keyring or KWallet), whose attributes are `service`, this name, and `username`, the user name: `mailferry setup` makes one, and so does `secret-tool store --label=mail service mailferry-work username me@example.org`. It needs your session; cron has none.",
     ),
     key(
         "password",
