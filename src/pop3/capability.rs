@@ -87,26 +87,32 @@ pub struct Remembered {
     pub after: Option<Capabilities>,
     /// The login went through without a challenge: commands may follow it in the same flight.
     pub direct: bool,
+    /// The greeting has a stamp, and the server knows no APOP.
+    pub no_apop: bool,
 }
 
 impl Remembered {
     /// The text kept in the state.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let direct = if self.direct { "direct" } else { "" };
+        let words = [(self.direct, "direct"), (self.no_apop, "no-apop")];
+        let words: Vec<&str> = words.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
+        let words = words.join(" ");
         let after = self.after.as_ref().map(|after| format!("\n.\n{}", after.text())).unwrap_or_default();
-        format!("{direct}\n{}{after}", self.before.text())
+        format!("{words}\n{}{after}", self.before.text())
     }
 
     /// From the text kept in the state; anything can be read.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
-        let (direct, rest) = text.split_once('\n').unwrap_or_default();
+        let (words, rest) = text.split_once('\n').unwrap_or_default();
+        let has = |word| words.split(' ').any(|w| w == word);
         let (before, after) = match rest.split_once("\n.\n") {
             Some((before, after)) => (before, Some(Capabilities::from_text(after))),
             None => (rest, None),
         };
-        Self { before: Capabilities::from_text(before), after, direct: direct == "direct" }
+        let before = Capabilities::from_text(before);
+        Self { before, after, direct: has("direct"), no_apop: has("no-apop") }
     }
 }
 
@@ -127,10 +133,19 @@ mod tests {
 
     #[test]
     fn memory_round_trips() {
-        let one = Remembered { before: Capabilities::from_text("TOP\nSASL PLAIN LOGIN"), after: None, direct: true };
+        let one = Remembered {
+            before: Capabilities::from_text("TOP\nSASL PLAIN LOGIN"),
+            after: None,
+            direct: true,
+            no_apop: false,
+        };
         assert_eq!(Remembered::from_text(&one.to_text()), one);
         let both = Remembered { after: Some(Capabilities::from_text("PIPELINING")), ..one };
         assert_eq!(Remembered::from_text(&both.to_text()), both);
+        for direct in [true, false] {
+            let stamped = Remembered { no_apop: true, direct, ..both.clone() };
+            assert_eq!(Remembered::from_text(&stamped.to_text()), stamped);
+        }
         assert_eq!(Remembered::from_text(""), Remembered::default());
     }
 }

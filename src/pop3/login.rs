@@ -27,6 +27,8 @@ pub struct Profile<'a> {
     pub port: u16,
     /// The mechanism wanted.
     pub mechanism: AuthMechanism,
+    /// Whether a stamp in the greeting is taken for an offer of APOP.
+    pub apop: bool,
     /// The key `timeout`.
     pub timeout: Duration,
 }
@@ -151,12 +153,14 @@ impl<'a> Authorization<'a> {
 
     fn choose(&mut self, credentials: &Credentials, before: &Capabilities) -> Result<Mechanism, Error> {
         let mechanisms = before.sasl();
+        let named = self.profile.mechanism == AuthMechanism::Apop;
+        let stamp = self.stamp.as_deref().filter(|_| named || self.profile.apop);
+        let usable = |stamp| credentials.secret.as_ref().is_some_and(|secret| sasl::apop(stamp, secret).is_some());
         let offer = Offer {
             mechanisms: &mechanisms,
             commands: sasl::Commands {
                 login: before.has("USER") || mechanisms.is_empty(),
-                // Servers show a stamp without supporting APOP: never by itself.
-                apop: self.stamp.is_some() && self.profile.mechanism == AuthMechanism::Apop,
+                apop: stamp.is_some_and(|stamp| named || usable(stamp)),
             },
             encrypted: self.link.stream().is_encrypted(),
             have: sasl::Have {
@@ -220,7 +224,7 @@ impl<'a> Authorization<'a> {
             self.link.send(Command::Uidl)?;
             self.link.send(Command::List)?;
         }
-        let mut memory = Remembered { before, after: None, direct: true };
+        let mut memory = Remembered { before, after: None, direct: true, no_apop: !self.profile.apop };
         for (at, step) in steps.iter_mut().enumerate() {
             if at >= early {
                 send(&mut self.link, step)?;
@@ -239,7 +243,8 @@ impl<'a> Authorization<'a> {
                 Step::Line(_, _, word) => {
                     let status = self.link.status(word)?;
                     if !status.ok {
-                        return Err(Error::Login(Refusal::of(&status)));
+                        let refusal = Refusal::of(&status);
+                        return Err(if *word == "APOP" { Error::Apop(refusal) } else { Error::Login(refusal) });
                     }
                 }
                 Step::Exchange(exchange) => memory.direct = converse(&mut self.link, exchange, ahead)?,

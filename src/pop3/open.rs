@@ -9,7 +9,7 @@ use super::capability::Remembered;
 use super::error::Error;
 use super::login::{Authorization, Profile};
 use super::session::Transaction;
-use crate::account::{Account, TlsMode};
+use crate::account::{Account, AuthMechanism, TlsMode};
 use crate::auth::Credentials;
 use crate::severity::{Retry, Severity};
 use crate::stop::Stop;
@@ -42,9 +42,10 @@ pub fn open(login: &Login<'_>) -> Result<Transaction, Error> {
     let timeout = login.account.endpoint.timeout;
     let mut remembered = login.remembered.as_ref();
     let mut ask = true;
+    let mut apop = !remembered.is_some_and(|memory| memory.no_apop);
     let mut attempt = 1;
     loop {
-        let error = match attempt_once(login, remembered, ask) {
+        let error = match attempt_once(login, remembered, (ask, apop)) {
             Ok(session) => return Ok(session),
             Err(Failure { error, during_capa }) => {
                 // Some servers hang up on a command that they do not know.
@@ -55,6 +56,15 @@ pub fn open(login: &Login<'_>) -> Result<Transaction, Error> {
                 error
             }
         };
+        // Servers show a stamp without knowing APOP. Only their saying so is no refusal of the login, which is never repeated.
+        if let Error::Apop(refusal) = &error
+            && apop
+            && login.account.login.mechanism == AuthMechanism::Auto
+            && refusal.is_of_the_command()
+        {
+            apop = false;
+            continue;
+        }
         // What was remembered may be wrong by now: without it everything is asked for, in the plain order.
         if remembered.take().is_some()
             && matches!(error, Error::Protocol { .. } | Error::Exchange(_) | Error::Mechanism(_))
@@ -79,7 +89,11 @@ impl<E: Into<Error>> From<E> for Failure {
     }
 }
 
-fn attempt_once(login: &Login<'_>, remembered: Option<&Remembered>, ask: bool) -> Result<Transaction, Failure> {
+fn attempt_once(
+    login: &Login<'_>,
+    remembered: Option<&Remembered>,
+    (ask, apop): (bool, bool),
+) -> Result<Transaction, Failure> {
     let endpoint = &login.account.endpoint;
     let dial = Dial { endpoint, stop: login.stop, traffic: Arc::clone(&login.traffic), trace: login.trace.clone() };
     let stream = transport::connect(&dial)?;
@@ -87,6 +101,7 @@ fn attempt_once(login: &Login<'_>, remembered: Option<&Remembered>, ask: bool) -
         host: &endpoint.host,
         port: endpoint.port,
         mechanism: login.account.login.mechanism,
+        apop,
         timeout: endpoint.timeout,
     };
     let mut session = Authorization::greet(stream, profile)?;

@@ -55,7 +55,7 @@ pub struct Behaviour {
 impl Default for Behaviour {
     fn default() -> Self {
         Self {
-            greeting: "+OK ready <1896.697170952@dbc.mtview.ca.us>".into(),
+            greeting: "+OK ready".into(),
             capabilities: vec!["TOP", "UIDL", "USER", "RESP-CODES", "PIPELINING"],
             capabilities_after: None,
             answers: Vec::new(),

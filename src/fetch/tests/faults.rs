@@ -213,3 +213,24 @@ fn refused_logins_are_not_repeated() {
         assert_eq!(world.peer.take_commands().iter().filter(|c| c.starts_with("PASS")).count(), 1);
     }
 }
+
+#[test]
+fn a_stamp_of_a_server_that_knows_no_apop() {
+    let mut world = World::new(three());
+    world.peer.behaviour.greeting = "+OK ready <1896.697170952@dbc.mtview.ca.us>".into();
+    world.peer.behaviour.answers = vec![("APOP", "-ERR Unknown command")];
+    for asked in [1, 0] {
+        let (report, told) = world.run(&Options::default(), vec![]);
+        assert!(report.kinds.is_empty(), "{told:?}");
+        let commands = world.peer.take_commands();
+        assert_eq!(commands.iter().filter(|c| c.starts_with("APOP")).count(), asked, "{commands:?}");
+        assert!(commands.contains(&"PASS pw".to_owned()));
+    }
+    // A refusal of the login is final.
+    let mut world = World::new(three());
+    world.peer.behaviour.greeting = "+OK ready <1896.697170952@dbc.mtview.ca.us>".into();
+    world.peer.behaviour.answers = vec![("APOP", "-ERR authentication failed")];
+    assert_eq!(world.run(&Options::default(), vec![]).0.kinds, [Kind::Auth]);
+    let proofs = |c: &&String| ["USER", "PASS", "APOP", "AUTH"].iter().any(|word| c.starts_with(word));
+    assert_eq!(world.peer.take_commands().iter().filter(proofs).count(), 1);
+}
