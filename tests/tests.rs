@@ -14,6 +14,7 @@ mod attacks;
 mod cli;
 mod fetch;
 mod import;
+mod servers;
 mod support;
 mod sync;
 mod watch;

@@ -67,6 +67,8 @@ pub struct Content {
     pub message_id: Option<MessageId>,
     /// Length in bytes with `CR LF` line ends, `X-TUID` included: what a server calls the size.
     pub size: u64,
+    /// How much of the size is header fields that do not count (`X-TUID`); 0 where the header was not looked at.
+    pub left_out: u64,
     /// The Message-ID's text for people and JSON, cut at 200 bytes.
     pub message_id_text: Option<String>,
 }
@@ -84,6 +86,7 @@ pub struct ContentHasher {
     header_digest: Option<Digest>,
     message_id: Option<Vec<u8>>,
     size: u64,
+    bytes_left_out: u64,
     /// A field that is left out besides `X-TUID`.
     left_out: Option<&'static str>,
 }
@@ -122,6 +125,7 @@ impl ContentHasher {
             header_digest: None,
             message_id: None,
             size: 0,
+            bytes_left_out: 0,
             left_out: None,
         }
     }
@@ -194,7 +198,9 @@ impl ContentHasher {
         {
             id.extend_from_slice(&line);
         }
-        if scan.field != Field::LeftOut {
+        if scan.field == Field::LeftOut {
+            self.bytes_left_out += line.len() as u64;
+        } else {
             scan.hash.update(&line);
             self.all.update(&line);
         }
@@ -222,6 +228,7 @@ impl ContentHasher {
             header,
             message_id: MessageId::of_value(&value),
             size: self.size,
+            left_out: self.bytes_left_out,
             message_id_text: (!text.is_empty()).then_some(text),
         }
     }
@@ -243,7 +250,8 @@ mod tests {
         let wire = content(b"Subject: a\r\nMessage-ID:\r\n <x@y>\r\n\r\nbody\r\n");
         let disk = content(b"Subject: a\nX-TUID: abc\n def\nMessage-ID:\n <x@y>\n\nbody\n");
         assert_eq!((wire.digest, wire.header, wire.message_id), (disk.digest, disk.header, disk.message_id));
-        assert_eq!(wire.size, 41);
+        assert_eq!((wire.size, wire.left_out), (41, 0));
+        assert_eq!(disk.size - disk.left_out, wire.size);
         assert_eq!(wire.message_id, MessageId::of_value(b"<x@y>"));
         assert_eq!(wire.message_id_text.as_deref(), Some("<x@y>"));
     }

@@ -40,6 +40,14 @@ impl Capabilities {
         self.has("PIPELINING")
     }
 
+    /// Whether what is sent behind the login, ahead of its answer, reaches the session. Courier hands the connection to another
+    /// program at that point, and what the first one has read is lost, though it offers PIPELINING (seen with 1.0.16).
+    #[must_use]
+    pub fn hears_behind_the_login(&self) -> bool {
+        let courier = |words: &[String]| words.first().is_some_and(|w| w.eq_ignore_ascii_case("Courier"));
+        self.pipelining() && !self.arguments("IMPLEMENTATION").is_some_and(courier)
+    }
+
     /// The SASL mechanisms offered (RFC 5034 §3).
     #[must_use]
     pub fn sasl(&self) -> Vec<&str> {
@@ -129,6 +137,14 @@ mod tests {
         assert_eq!((caps.login_delay(), caps.sasl()), (Some(300), vec!["PLAIN", "XOAUTH2"]));
         assert!(!Capabilities::from_text("expire 60").quit_deletes());
         assert!(!Capabilities::from_text("EXPIRE NEVER").quit_deletes());
+    }
+
+    #[test]
+    fn courier_loses_what_is_sent_behind_the_login() {
+        let courier = Capabilities::from_text("TOP\nPIPELINING\nUIDL\nIMPLEMENTATION Courier Mail Server");
+        assert!(courier.pipelining() && !courier.hears_behind_the_login());
+        assert!(Capabilities::from_text("PIPELINING\nIMPLEMENTATION Dovecot").hears_behind_the_login());
+        assert!(!Capabilities::from_text("TOP").hears_behind_the_login());
     }
 
     #[test]

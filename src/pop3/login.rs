@@ -133,7 +133,7 @@ impl<'a> Authorization<'a> {
         // Without USER, PASS or APOP only a session that has shown it takes an initial response may be sent ahead.
         let known = remembered.is_some_and(|memory| memory.direct);
         let direct = known || !proof.iter().any(|step| matches!(step, Step::Exchange(_)));
-        let ahead = before.pipelining() && direct;
+        let ahead = before.hears_behind_the_login() && direct;
         let mut steps = Vec::new();
         if remembered.is_some() && ask {
             steps.push(Step::Capa);

@@ -16,7 +16,7 @@ pub struct LocalCandidate {
     pub header: Digest,
     /// Its Message-ID.
     pub message_id: Option<MessageId>,
-    /// Length of the canonical form in bytes.
+    /// Length in bytes with `CR LF` line ends, without header fields that do not count.
     pub size: u64,
     /// The file's time.
     pub date: Option<Timestamp>,
@@ -29,7 +29,7 @@ pub struct LocalCandidate {
 pub struct RemoteCandidate {
     /// Its UID.
     pub uid: Uid,
-    /// The server's size: a hint.
+    /// The server's size, likewise: a hint.
     pub size: Option<u64>,
     /// INTERNALDATE.
     pub date: Option<Timestamp>,

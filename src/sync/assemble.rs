@@ -286,7 +286,7 @@ fn push_local(view: &mut View, dir: &FolderDir, row: Row, now: LocalNow) {
     let id = &row.identity;
     let content = match (id.digest, id.header, id.size) {
         (Some(digest), Some(header), Some(size)) => {
-            Some(Content { digest, header, message_id: id.message_id, size, message_id_text: None })
+            Some(Content { digest, header, message_id: id.message_id, size, left_out: 0, message_id_text: None })
         }
         _ => Place::from_bytes(&now.place).and_then(|place| read::content(dir, &place).ok()),
     };

@@ -93,35 +93,36 @@ pub(super) fn pair_folder(
             digest: l.content.digest,
             header: l.content.header,
             message_id: l.content.message_id,
-            size: l.content.size,
+            size: l.content.size.saturating_sub(l.content.left_out),
             date: l.date,
             flags: l.flags.clone(),
         })
         .collect();
     ask_message_ids(engine, folders, view)?;
     bind_intents(engine, view, &locals)?;
-    let headers: UidSet = adopt::headers_needed(&locals, &candidates(view)).into_iter().collect();
-    fetch_headers(engine, folders, view, &headers)?;
+    let headers: UidSet = adopt::headers_needed(&locals, &candidates(view, &BTreeMap::new())).into_iter().collect();
+    let left_out = fetch_headers(engine, folders, view, &headers)?;
     recognise_own(engine, view);
     for new in view.remote_new.iter_mut().filter(|r| r.digest.is_none()) {
         new.digest = gone.content(new);
     }
-    let pairing = adopt::pair(&locals, &candidates(view), view.adopting);
+    let pairing = adopt::pair(&locals, &candidates(view, &left_out), view.adopting);
     if pairing.bodies_needed.is_empty() {
         return Ok(pairing);
     }
     let bodies: UidSet =
         pairing.bodies_needed.iter().filter_map(|&i| view.remote_new.get(i)).map(|r| r.message.uid).collect();
     digest_bodies(engine, folders, view, &bodies)?;
-    Ok(adopt::pair(&locals, &candidates(view), view.adopting))
+    Ok(adopt::pair(&locals, &candidates(view, &left_out), view.adopting))
 }
 
-fn candidates(view: &View) -> Vec<RemoteCandidate> {
+/// Sizes are without what `left_out` says of a message: a header field that mbsync adds does not count.
+fn candidates(view: &View, left_out: &BTreeMap<Uid, u64>) -> Vec<RemoteCandidate> {
     view.remote_new
         .iter()
         .map(|r| RemoteCandidate {
             uid: r.message.uid,
-            size: r.message.size,
+            size: r.message.size.map(|size| size.saturating_sub(left_out.get(&r.message.uid).copied().unwrap_or(0))),
             date: r.message.date,
             message_id: r.message.message_id,
             header: r.header,
@@ -241,27 +242,34 @@ fn ask_message_ids(engine: &Engine<'_>, folders: &Folders, view: &mut View) -> R
     Ok(())
 }
 
+/// Fetches header sections; gives how many bytes of each do not count.
+///
+/// # Errors
+/// Those of the server; a stop.
 pub(super) fn fetch_headers(
     engine: &Engine<'_>,
     folders: &Folders,
     view: &mut View,
     set: &UidSet,
-) -> Result<(), Error> {
+) -> Result<BTreeMap<Uid, u64>, Error> {
+    let mut left_out = BTreeMap::new();
     if set.is_empty() {
-        return Ok(());
+        return Ok(left_out);
     }
     let mut told: BTreeMap<Uid, Digest> = BTreeMap::new();
     with_folder(engine, folders, view, &mut |session| {
         session.headers(set, &mut |uid, header| {
             let mut hasher = ContentHasher::new();
             hasher.update(header);
-            told.insert(uid, hasher.finish().header);
+            let content = hasher.finish();
+            left_out.insert(uid, content.left_out);
+            told.insert(uid, content.header);
         })
     })?;
     for new in &mut view.remote_new {
         new.header = new.header.or(told.get(&new.message.uid).copied());
     }
-    Ok(())
+    Ok(left_out)
 }
 
 /// Reads bodies through without storing them.

@@ -66,8 +66,8 @@ need_build_packages() {
     fi
 }
 
-# What the whole test suite needs beside it: fault injection and a second Maildir reader.
+# What the whole test suite needs beside it: fault injection, a second Maildir reader, and the tools from which people move in.
 need_test_packages() {
     need_build_packages
-    need_packages strace mblaze
+    need_packages strace mblaze isync offlineimap3 getmail6 fetchmail mpop
 }

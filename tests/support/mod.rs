@@ -7,10 +7,12 @@ pub mod fake_imap;
 pub mod fake_pop3;
 pub mod fake_store;
 pub mod ferry;
+pub mod guardian;
 pub mod local;
 pub mod mailbox;
 pub mod message;
 pub mod mutf7;
+pub mod other_servers;
 pub mod peer;
 pub mod proxy;
 #[cfg(test)]

@@ -123,6 +123,7 @@ mod tests {
             header: Digest([id; 32]),
             message_id: Some(MessageId([id; 16])),
             size: 100,
+            left_out: 0,
             message_id_text: None,
         };
         let row = mark.map(|mark| Row {
