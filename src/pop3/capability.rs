@@ -95,17 +95,32 @@ pub struct Remembered {
     pub after: Option<Capabilities>,
     /// The login went through without a challenge: commands may follow it in the same flight.
     pub direct: bool,
-    /// The greeting has a stamp, and the server knows no APOP.
-    pub no_apop: bool,
+    /// What the stamp of the greeting is worth.
+    pub apop: Apop,
+}
+
+/// Whether a server that shows the stamp of APOP can do it. Some cannot, because they keep only hashes of passwords.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Apop {
+    /// Not tried.
+    #[default]
+    Unknown,
+    /// It has logged us in.
+    Works,
+    /// It was refused, and then the password itself was taken.
+    Fails,
 }
 
 impl Remembered {
     /// The text kept in the state.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let words = [(self.direct, "direct"), (self.no_apop, "no-apop")];
-        let words: Vec<&str> = words.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
-        let words = words.join(" ");
+        let apop = match self.apop {
+            Apop::Unknown => "",
+            Apop::Works => " apop",
+            Apop::Fails => " no-apop",
+        };
+        let words = format!("{}{apop}", if self.direct { "direct" } else { "" });
         let after = self.after.as_ref().map(|after| format!("\n.\n{}", after.text())).unwrap_or_default();
         format!("{words}\n{}{after}", self.before.text())
     }
@@ -120,7 +135,12 @@ impl Remembered {
             None => (rest, None),
         };
         let before = Capabilities::from_text(before);
-        Self { before, after, direct: has("direct"), no_apop: has("no-apop") }
+        let apop = match (has("apop"), has("no-apop")) {
+            (true, _) => Apop::Works,
+            (false, true) => Apop::Fails,
+            (false, false) => Apop::Unknown,
+        };
+        Self { before, after, direct: has("direct"), apop }
     }
 }
 
@@ -153,13 +173,13 @@ mod tests {
             before: Capabilities::from_text("TOP\nSASL PLAIN LOGIN"),
             after: None,
             direct: true,
-            no_apop: false,
+            apop: Apop::Unknown,
         };
         assert_eq!(Remembered::from_text(&one.to_text()), one);
         let both = Remembered { after: Some(Capabilities::from_text("PIPELINING")), ..one };
         assert_eq!(Remembered::from_text(&both.to_text()), both);
-        for direct in [true, false] {
-            let stamped = Remembered { no_apop: true, direct, ..both.clone() };
+        for (direct, apop) in [(true, Apop::Works), (false, Apop::Works), (true, Apop::Fails), (false, Apop::Fails)] {
+            let stamped = Remembered { apop, direct, ..both.clone() };
             assert_eq!(Remembered::from_text(&stamped.to_text()), stamped);
         }
         assert_eq!(Remembered::from_text(""), Remembered::default());

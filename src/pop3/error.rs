@@ -56,16 +56,6 @@ impl Refusal {
         Self { code: status.code.clone(), text: clean_bytes(&status.text) }
     }
 
-    /// Whether it says that the server does not know the command, rather than that it does not want us.
-    #[must_use]
-    pub fn is_of_the_command(&self) -> bool {
-        let text = self.text.to_ascii_lowercase();
-        let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-        let unknown = says(&["command"]) && says(&["unknown", "unrecogni", "invalid", "bad", "no such"]);
-        let plain = matches!(self.code, None | Some(Code::Other(_)));
-        plain && (unknown || says(&["not supported", "unsupported", "not implemented", "unimplemented", "disabled"]))
-    }
-
     /// The class of this refusal; `plain` where it has no code that says.
     #[must_use]
     pub fn kind(&self, plain: Kind) -> Kind {
@@ -264,17 +254,6 @@ mod tests {
         }
         let greeting = Error::Greeting(Refusal::of(&status(b"-ERR busy").unwrap()));
         assert_eq!(greeting.kind(), Kind::TryLater);
-    }
-
-    #[test]
-    fn what_the_command_is_refused_for() {
-        let of = |line: &str| Refusal::of(&status(line.as_bytes()).unwrap()).is_of_the_command();
-        for line in ["-ERR Unknown command.", "-ERR unrecognized command: APOP", "-ERR APOP not supported here"] {
-            assert!(of(line), "{line}");
-        }
-        for line in ["-ERR", "-ERR unknown user", "-ERR authentication failed", "-ERR [AUTH] command disabled"] {
-            assert!(!of(line), "{line}");
-        }
     }
 
     #[test]

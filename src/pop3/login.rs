@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::capability::{Capabilities, Remembered};
+use super::capability::{Apop, Capabilities, Remembered};
 use super::command::{self, Command};
 use super::error::{Error, Refusal};
 use super::link::Link;
@@ -27,8 +27,8 @@ pub struct Profile<'a> {
     pub port: u16,
     /// The mechanism wanted.
     pub mechanism: AuthMechanism,
-    /// Whether a stamp in the greeting is taken for an offer of APOP.
-    pub apop: bool,
+    /// What a stamp in the greeting is worth.
+    pub apop: Apop,
     /// The key `timeout`.
     pub timeout: Duration,
 }
@@ -154,7 +154,7 @@ impl<'a> Authorization<'a> {
     fn choose(&mut self, credentials: &Credentials, before: &Capabilities) -> Result<Mechanism, Error> {
         let mechanisms = before.sasl();
         let named = self.profile.mechanism == AuthMechanism::Apop;
-        let stamp = self.stamp.as_deref().filter(|_| named || self.profile.apop);
+        let stamp = self.stamp.as_deref().filter(|_| named || self.profile.apop != Apop::Fails);
         let usable = |stamp| credentials.secret.as_ref().is_some_and(|secret| sasl::apop(stamp, secret).is_some());
         let offer = Offer {
             mechanisms: &mechanisms,
@@ -224,7 +224,7 @@ impl<'a> Authorization<'a> {
             self.link.send(Command::Uidl)?;
             self.link.send(Command::List)?;
         }
-        let mut memory = Remembered { before, after: None, direct: true, no_apop: !self.profile.apop };
+        let mut memory = Remembered { before, after: None, direct: true, apop: self.profile.apop };
         for (at, step) in steps.iter_mut().enumerate() {
             if at >= early {
                 send(&mut self.link, step)?;
@@ -245,6 +245,9 @@ impl<'a> Authorization<'a> {
                     if !status.ok {
                         let refusal = Refusal::of(&status);
                         return Err(if *word == "APOP" { Error::Apop(refusal) } else { Error::Login(refusal) });
+                    }
+                    if *word == "APOP" {
+                        memory.apop = Apop::Works;
                     }
                 }
                 Step::Exchange(exchange) => memory.direct = converse(&mut self.link, exchange, ahead)?,

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::capability::Remembered;
+use super::capability::{Apop, Remembered};
 use super::error::Error;
 use super::login::{Authorization, Profile};
 use super::session::Transaction;
 use crate::account::{Account, AuthMechanism, TlsMode};
 use crate::auth::Credentials;
-use crate::severity::{Retry, Severity};
+use crate::severity::{Kind, Retry, Severity};
 use crate::stop::Stop;
 use crate::transport::{self, Dial, Trace, Traffic};
 
@@ -42,7 +42,7 @@ pub fn open(login: &Login<'_>) -> Result<Transaction, Error> {
     let timeout = login.account.endpoint.timeout;
     let mut remembered = login.remembered.as_ref();
     let mut ask = true;
-    let mut apop = !remembered.is_some_and(|memory| memory.no_apop);
+    let mut apop = remembered.map(|memory| memory.apop).unwrap_or_default();
     let mut attempt = 1;
     loop {
         let error = match attempt_once(login, remembered, (ask, apop)) {
@@ -56,13 +56,13 @@ pub fn open(login: &Login<'_>) -> Result<Transaction, Error> {
                 error
             }
         };
-        // Servers show a stamp without knowing APOP. Only their saying so is no refusal of the login, which is never repeated.
-        if let Error::Apop(refusal) = &error
-            && apop
+        // Servers show a stamp that cannot do APOP. One that has not done it before is offered the password once.
+        if apop == Apop::Unknown
             && login.account.login.mechanism == AuthMechanism::Auto
-            && refusal.is_of_the_command()
+            && matches!(error, Error::Apop(_))
+            && error.kind() == Kind::Auth
         {
-            apop = false;
+            apop = Apop::Fails;
             continue;
         }
         // What was remembered may be wrong by now: without it everything is asked for, in the plain order.
@@ -92,7 +92,7 @@ impl<E: Into<Error>> From<E> for Failure {
 fn attempt_once(
     login: &Login<'_>,
     remembered: Option<&Remembered>,
-    (ask, apop): (bool, bool),
+    (ask, apop): (bool, Apop),
 ) -> Result<Transaction, Failure> {
     let endpoint = &login.account.endpoint;
     let dial = Dial { endpoint, stop: login.stop, traffic: Arc::clone(&login.traffic), trace: login.trace.clone() };
