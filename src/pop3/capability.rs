@@ -97,6 +97,9 @@ pub struct Remembered {
     pub direct: bool,
     /// What the stamp of the greeting is worth.
     pub apop: Apop,
+    /// What was sent behind the login, ahead of its answer, was not answered in order, whatever CAPA says of PIPELINING: seen with
+    /// Cyrus 3.6 behind AUTH.
+    pub alone: bool,
 }
 
 /// Whether a server that shows the stamp of APOP can do it. Some cannot, because they keep only hashes of passwords.
@@ -120,7 +123,8 @@ impl Remembered {
             Apop::Works => " apop",
             Apop::Fails => " no-apop",
         };
-        let words = format!("{}{apop}", if self.direct { "direct" } else { "" });
+        let (direct, alone) = (if self.direct { "direct" } else { "" }, if self.alone { " alone" } else { "" });
+        let words = format!("{direct}{apop}{alone}");
         let after = self.after.as_ref().map(|after| format!("\n.\n{}", after.text())).unwrap_or_default();
         format!("{words}\n{}{after}", self.before.text())
     }
@@ -140,7 +144,7 @@ impl Remembered {
             (false, true) => Apop::Fails,
             (false, false) => Apop::Unknown,
         };
-        Self { before, after, direct: has("direct"), apop }
+        Self { before, after, direct: has("direct"), apop, alone: has("alone") }
     }
 }
 
@@ -174,12 +178,13 @@ mod tests {
             after: None,
             direct: true,
             apop: Apop::Unknown,
+            alone: false,
         };
         assert_eq!(Remembered::from_text(&one.to_text()), one);
         let both = Remembered { after: Some(Capabilities::from_text("PIPELINING")), ..one };
         assert_eq!(Remembered::from_text(&both.to_text()), both);
         for (direct, apop) in [(true, Apop::Works), (false, Apop::Works), (true, Apop::Fails), (false, Apop::Fails)] {
-            let stamped = Remembered { apop, direct, ..both.clone() };
+            let stamped = Remembered { apop, direct, alone: direct, ..both.clone() };
             assert_eq!(Remembered::from_text(&stamped.to_text()), stamped);
         }
         assert_eq!(Remembered::from_text(""), Remembered::default());

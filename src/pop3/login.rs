@@ -29,6 +29,8 @@ pub struct Profile<'a> {
     pub mechanism: AuthMechanism,
     /// What a stamp in the greeting is worth.
     pub apop: Apop,
+    /// Nothing is sent behind the login before it is answered.
+    pub alone: bool,
     /// The key `timeout`.
     pub timeout: Duration,
 }
@@ -133,7 +135,7 @@ impl<'a> Authorization<'a> {
         // Without USER, PASS or APOP only a session that has shown it takes an initial response may be sent ahead.
         let known = remembered.is_some_and(|memory| memory.direct);
         let direct = known || !proof.iter().any(|step| matches!(step, Step::Exchange(_)));
-        let ahead = before.hears_behind_the_login() && direct;
+        let ahead = before.hears_behind_the_login() && direct && !self.profile.alone;
         let mut steps = Vec::new();
         if remembered.is_some() && ask {
             steps.push(Step::Capa);
@@ -224,7 +226,8 @@ impl<'a> Authorization<'a> {
             self.link.send(Command::Uidl)?;
             self.link.send(Command::List)?;
         }
-        let mut memory = Remembered { before, after: None, direct: true, apop: self.profile.apop };
+        let Profile { apop, alone, .. } = self.profile;
+        let mut memory = Remembered { before, after: None, direct: true, apop, alone };
         for (at, step) in steps.iter_mut().enumerate() {
             if at >= early {
                 send(&mut self.link, step)?;

@@ -6,4 +6,5 @@ mod exact;
 mod faults;
 mod imap;
 mod login;
+mod personas;
 mod pop3;

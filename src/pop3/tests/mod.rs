@@ -16,7 +16,14 @@ mod order;
 
 fn profile() -> Profile<'static> {
     let timeout = Duration::from_secs(20);
-    Profile { host: "pop.example.org", port: 110, mechanism: AuthMechanism::Auto, apop: Apop::Unknown, timeout }
+    Profile {
+        host: "pop.example.org",
+        port: 110,
+        mechanism: AuthMechanism::Auto,
+        apop: Apop::Unknown,
+        alone: false,
+        timeout,
+    }
 }
 
 fn connect(peer: &Peer, traffic: &Arc<Traffic>) -> Result<Authorization<'static>, Error> {
