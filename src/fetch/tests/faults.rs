@@ -115,49 +115,6 @@ fn a_quit_that_is_not_answered_or_refused() {
 }
 
 #[test]
-fn every_command_refused_once() {
-    for command in ["CAPA", "USER", "PASS", "UIDL", "LIST", "RETR", "RETR 1", "NOOP", "DELE", "DELE 2", "QUIT"] {
-        let world = World::quick(three());
-        world.run(&delete(), vec![answers(&[(command, "-ERR no")])]);
-        assert!(world.bodies().iter().all(|body| ALL_THREE.contains(&body.as_str())));
-        let world = World { timeout: Duration::from_secs(20), ..world };
-        let (report, _) = world.run(&delete(), vec![]);
-        assert!(report.kinds.is_empty(), "{command}");
-        assert_eq!((world.bodies(), world.on_server()), (ALL_THREE.map(str::to_owned).to_vec(), 0), "{command}");
-    }
-}
-
-/// At least the bytes of the longest session that `three` has.
-const SESSION: usize = 500;
-
-#[test]
-fn cut_anywhere_nothing_is_lost_or_doubled() {
-    for cut in (0..SESSION).step_by(5) {
-        let world = World::quick(three());
-        let dying = Behaviour { cut_after: Some(cut), ..Behaviour::default() };
-        world.run(&delete(), vec![dying]);
-        assert!(world.bodies().len() + world.on_server() >= 3, "lost at {cut}");
-        let world = World { timeout: Duration::from_secs(20), ..world };
-        let (report, _) = world.run(&delete(), vec![]);
-        assert!(report.kinds.is_empty(), "{cut}");
-        assert_eq!((world.bodies(), world.on_server()), (ALL_THREE.map(str::to_owned).to_vec(), 0), "{cut}");
-    }
-}
-
-#[test]
-fn a_line_that_always_breaks_at_the_same_byte() {
-    for cut in (0..SESSION).step_by(41) {
-        let world = World::quick(three());
-        let dying = Behaviour { cut_after: Some(cut), ..Behaviour::default() };
-        let (report, _) = world.run(&delete(), vec![dying; 40]);
-        assert!(world.on_server() == 0 || !report.kinds.is_empty());
-        let world = World { timeout: Duration::from_secs(20), ..world };
-        world.run(&delete(), vec![]);
-        assert_eq!((world.bodies(), world.on_server()), (ALL_THREE.map(str::to_owned).to_vec(), 0), "{cut}");
-    }
-}
-
-#[test]
 fn a_message_that_breaks_every_session_is_left_out() {
     let peer = three();
     peer.mailbox().messages[1].body = b"Subject: b\r\n\r\nx\r\n.\r\ngarbage\r\n".to_vec();
