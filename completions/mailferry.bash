@@ -753,7 +753,7 @@ _mailferry() {
             return 0
             ;;
         mailferry__subcmd__setup)
-            opts="-y -c -q -v -h --provider --protocol --host --port --tls --ca-file --tls-fingerprint --user --auth --password-command --password-file --password-env --password-keyring --client-id --token-command --name --maildir --layout --mode --keep --delete --delete-after --yes --offline --config --quiet --verbose --json --color --no-progress --help"
+            opts="-y -c -q -v -h --provider --protocol --host --port --tls --ca-file --tls-fingerprint --user --auth --password-command --password-file --password-env --password-keyring --client-id --client-secret-file --sign-in --token-command --name --maildir --layout --mode --keep --delete --delete-after --yes --offline --config --quiet --verbose --json --color --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -835,6 +835,25 @@ _mailferry() {
                     ;;
                 --client-id)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-secret-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --sign-in)
+                    COMPREPLY=($(compgen -W "browser device later" -- "${cur}"))
                     return 0
                     ;;
                 --token-command)

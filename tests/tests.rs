@@ -12,7 +12,9 @@
 
 mod attacks;
 mod cli;
+mod connection;
 mod fetch;
+mod harm;
 mod import;
 mod servers;
 mod support;

@@ -3,8 +3,9 @@
 pub mod command;
 pub mod environment;
 mod error;
+pub mod keyring;
 pub mod oauth;
-mod prompt;
+pub mod prompt;
 pub mod sasl;
 mod secret;
 pub mod source;

@@ -17,7 +17,7 @@ use crate::stop::Stop;
 ///
 /// # Errors
 /// When there is no terminal.
-pub(super) fn ask(question: String, stop: &Stop) -> io::Result<Option<Secret>> {
+pub fn ask(question: String, stop: &Stop) -> io::Result<Option<Secret>> {
     let terminal = File::open("/dev/tty")?;
     let before = tcgetattr(&terminal)?;
     let (awake, wake) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use super::command::{self, first_line};
-use super::{Credentials, Error, Secret, environment, oauth, prompt, tokens};
+use super::{Credentials, Error, Secret, environment, keyring, oauth, prompt, tokens};
 use crate::account::{Account, AuthMechanism, CommandLine, OAuth2, SecretSource};
 use crate::mail::text::clean;
 use crate::stop::Stop;
@@ -160,31 +160,10 @@ fn ask(account: &Account, stop: &Stop, interactive: bool) -> Result<Secret, Erro
     }
 }
 
-#[cfg(not(feature = "keyring"))]
-fn from_keyring(account: &Account, _service: &str) -> Result<Secret, Error> {
-    Err(failed(
-        account,
-        "password_keyring",
-        "is not in this build: build with --features keyring, or use password_command",
-    ))
-}
-
-#[cfg(feature = "keyring")]
 fn from_keyring(account: &Account, service: &str) -> Result<Secret, Error> {
-    let (tell, answer) = std::sync::mpsc::channel();
-    let (service, user) = (service.to_owned(), account.login.user.clone());
-    // The keyring's daemon may hang on a question that nobody sees: the thread is left behind then.
-    std::thread::spawn(move || {
-        let secret = dbus_secret_service_keyring_store::Store::new()
-            .and_then(|store| keyring_core::api::CredentialStoreApi::build(&*store, &service, &user, None))
-            .and_then(|entry| entry.get_secret());
-        let _ = tell.send(secret.map(Secret::new).map_err(|error| error.to_string()));
-    });
-    match answer.recv_timeout(account.endpoint.timeout) {
-        Ok(Ok(secret)) => usable(account, "password_keyring", secret.expose()),
-        Ok(Err(why)) => Err(failed(account, "password_keyring", &clean(&why))),
-        Err(_) => Err(failed(account, "password_keyring", "did not answer: is it locked?")),
-    }
+    let found = keyring::get(service, &account.login.user, account.endpoint.timeout);
+    let secret = found.map_err(|why| failed(account, "password_keyring", &why.to_string()))?;
+    usable(account, "password_keyring", secret.expose())
 }
 
 fn failed(account: &Account, key: &'static str, why: &str) -> Error {

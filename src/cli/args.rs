@@ -8,13 +8,14 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 mod setup;
 
-pub use setup::{Layout, Mode, Protocol, SetupArgs, SetupProfile, SetupSecret, SetupServer, Tls};
+pub use setup::{Layout, Mode, Protocol, SetupArgs, SetupProfile, SetupSecret, SetupServer, SignIn, Tls};
 
 use crate::config::measure;
 
 // Headings in the help. They stand on each option, because a heading of a flattened group would spread to what follows.
 const EVERY: &str = "Options of every command";
 const URL: &str = "For accounts given as a URL";
+const COPIES: &str = "The server's copies";
 
 /// What was asked for.
 #[derive(Debug, Parser)]
@@ -47,14 +48,14 @@ pub struct Global {
     /// Only errors
     #[arg(help_heading = EVERY, short, long, global = true)]
     pub quiet: bool,
-    /// Say more: -v the summary, -vv the protocol, with every secret left out
+    /// Say more: -v what changed, -vv the protocol without its secrets
     #[arg(help_heading = EVERY, short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// One JSON object a line on standard output
     #[arg(help_heading = EVERY, long, global = true)]
     pub json: bool,
-    /// Colours [default: auto; NO_COLOR is honoured]
-    #[arg(help_heading = EVERY, long, global = true, value_enum, value_name = "WHEN", hide_default_value = true, default_value_t = Color::Auto)]
+    /// Colours: auto (unless NO_COLOR is set), always or never
+    #[arg(help_heading = EVERY, long, global = true, value_enum, value_name = "WHEN", hide_default_value = true, hide_possible_values = true, default_value_t = Color::Auto)]
     pub color: Color,
     /// No progress bars
     #[arg(help_heading = EVERY, long, global = true)]
@@ -86,13 +87,16 @@ pub enum Command {
     /// Waits for news from the server (IDLE, NOTIFY) and from the Maildir, and syncs at once; POP3 accounts are asked
     /// every `poll_interval`. Ends cleanly on SIGINT and SIGTERM.
     Watch(SelectArgs),
-    /// Test each profile: connection, TLS, login, folders, Maildir; changes nothing
+    /// Test each profile, from the connection to the Maildir
+    ///
+    /// Resolves the name, connects, checks the certificate, logs in, lists capabilities in use, folders and quota, and looks
+    /// whether the Maildir can be written. Says what will be synced. Changes nothing.
     Check(SelectArgs),
-    /// Show messages, unsynced changes and the last run, without connecting
+    /// Show unsynced changes and the last run; connects nowhere
     Status(SelectArgs),
     /// List the server's folders and where each goes
     Folders(OneArgs),
-    /// Compare Maildir and server message by message; exit 65 if they differ
+    /// Compare both sides message by message; 65 if they differ
     ///
     /// Compares folders, messages, flags and sizes, with --deep every content, and changes nothing. Each difference is one
     /// line: only_local, only_remote, missing_file, flags, size, content, folder_only_local or folder_only_remote. What
@@ -257,14 +261,14 @@ pub struct FetchArgs {
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[group(multiple = false)]
 pub struct KeepArgs {
-    /// Keep the server's copies [default]
-    #[arg(long)]
+    /// Keep them [default]
+    #[arg(help_heading = COPIES, long)]
     pub keep: bool,
-    /// Delete the server's copies once the download is safe on disk
-    #[arg(long)]
+    /// Delete them once the download is safe on disk
+    #[arg(help_heading = COPIES, long)]
     pub delete: bool,
-    /// Delete the server's copies when older than AGE, such as 30d, 12h, 4w
-    #[arg(long, value_name = "AGE", value_parser = measure::age)]
+    /// Delete them when older than AGE, such as 30d, 12h, 4w
+    #[arg(help_heading = COPIES, long, value_name = "AGE", value_parser = measure::age)]
     pub delete_after: Option<Duration>,
 }
 

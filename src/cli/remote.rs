@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::advice;
 use super::context::Context;
 use crate::account::{Account, Protocol};
 use crate::auth::{Credentials, source};
@@ -11,7 +12,7 @@ use crate::maildir::Layout;
 use crate::pop3;
 use crate::setup::ProbeError;
 use crate::setup::make::SetupProbe;
-use crate::severity::Severity;
+use crate::severity::{Kind, Severity};
 use crate::state::account::Key;
 use crate::state::{Access, FolderRow, State};
 use crate::sync::folders::{self, FolderPlan, FolderRules, LocalFolder};
@@ -167,12 +168,14 @@ pub fn names(listing: &Listing) -> Vec<FolderName> {
 /// # Errors
 /// What keeps the account from working, with what to do.
 pub fn probe(context: &Context, account: &Account) -> Result<SetupProbe, ProbeError> {
-    let credentials = source::resolve(account, &context.stop, true).map_err(|error| probe_error(&error))?;
+    let wrap = |error: &dyn Severity| probe_error(error, Some(account));
+    let credentials = source::resolve(account, &context.stop, true).map_err(|error| probe_error(&error, None))?;
     match account.protocol {
         Protocol::Imap => {
-            let mut session = open_imap(context, account, &credentials).map_err(|error| probe_error(&error))?;
-            let listing = list_in_detail(&mut session).map_err(|error| probe_error(&error))?;
+            let mut session = open_imap(context, account, &credentials).map_err(|error| wrap(&error))?;
+            let mut listing = list_in_detail(&mut session).map_err(|error| wrap(&error))?;
             session.logout();
+            sort(&mut listing);
             let sizes: Option<Vec<u64>> = selectable(&listing).map(|f| f.figures.as_ref()?.size).collect();
             Ok(SetupProbe {
                 folders: selectable(&listing)
@@ -185,14 +188,24 @@ pub fn probe(context: &Context, account: &Account) -> Result<SetupProbe, ProbeEr
             })
         }
         Protocol::Pop3 => {
-            let mut session = open_pop3(context, account, &credentials).map_err(|error| probe_error(&error))?;
-            let (messages, bytes) = session.stat().map_err(|error| probe_error(&error))?;
+            let mut session = open_pop3(context, account, &credentials).map_err(|error| wrap(&error))?;
+            let (messages, bytes) = session.stat().map_err(|error| wrap(&error))?;
             session.leave();
             Ok(SetupProbe { folders: vec![(account.folder.to_string(), Some(messages))], bytes })
         }
     }
 }
 
-fn probe_error(error: &dyn Severity) -> ProbeError {
-    ProbeError { kind: error.kind(), message: error.to_string(), hint: error.hint() }
+/// A failure as `setup` tells it. `account`: the server's own, once there is something to log in with.
+#[must_use]
+pub fn probe_error(error: &dyn Severity, account: Option<&Account>) -> ProbeError {
+    let (kind, message) = (error.kind(), error.to_string());
+    // A certificate is refused by us, and no other password helps.
+    let refused = kind == Kind::Auth && account.is_some() && !message.contains("certificate");
+    ProbeError { kind, message, hint: advice::of(error, account), refused }
+}
+
+/// INBOX first, the others by name.
+pub fn sort(listing: &mut Listing) {
+    listing.folders.sort_by_cached_key(|folder| (!folder.name.is_inbox(), folder.name.to_string()));
 }

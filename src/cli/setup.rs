@@ -1,11 +1,15 @@
 //! `mailferry setup`: from options to what setup is given.
 
-use super::args::{Layout, Mode, Protocol, SetupArgs, Tls};
+use std::path::Path;
+
+use secrecy::SecretString;
+
+use super::args::{self, Layout, Mode, Protocol, SetupArgs, Tls};
 use crate::account;
 use crate::setup::ask::Terminal;
 use crate::setup::draft::{KeepWord, Source};
 use crate::setup::error::Error;
-use crate::setup::interview::Given;
+use crate::setup::interview::{Given, SignIn};
 use crate::setup::make::{Done, Surroundings, make};
 
 /// Makes a profile. `around.network` is ignored with `--offline`.
@@ -14,20 +18,21 @@ use crate::setup::make::{Done, Surroundings, make};
 /// As [`make`].
 pub fn run(args: &SetupArgs, terminal: Option<&mut dyn Terminal>, around: Surroundings<'_>) -> Result<Done, Error> {
     let around = if args.offline { Surroundings { network: None, ..around } } else { around };
-    make(&given(args), args.yes, terminal, &around)
+    make(&given(args)?, args.yes, terminal, &around)
 }
 
-fn given(args: &SetupArgs) -> Given {
+fn given(args: &SetupArgs) -> Result<Given, Error> {
     let SetupArgs { email, server, secret, profile, yes: _, offline: _ } = args;
     let absolute = |path: &std::path::PathBuf| {
         std::path::absolute(path).unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned()
     };
+    let client_secret = secret.client_secret_file.as_deref().map(first_line).transpose()?;
     let command = secret.password_command.clone().map(Source::Command);
     let source = command
         .or_else(|| secret.password_file.as_ref().map(|file| Source::File(absolute(file), None)))
         .or_else(|| secret.password_env.clone().map(Source::Env))
-        .or_else(|| secret.password_keyring.clone().map(Source::Keyring))
-        .or_else(|| secret.client_id.clone().map(Source::ClientId))
+        .or_else(|| secret.password_keyring.clone().map(|service| Source::Keyring(service, None)))
+        .or_else(|| secret.client_id.clone().map(|id| Source::Client(id, client_secret)))
         .or_else(|| secret.token_command.clone().map(Source::TokenCommand));
     let age = |age: std::time::Duration| format!("{}s", age.as_secs());
     let keep = match (profile.keep.keep, profile.keep.delete, profile.keep.delete_after) {
@@ -36,7 +41,7 @@ fn given(args: &SetupArgs) -> Given {
         (true, false, None) => Some(KeepWord::Keep),
         (false, false, None) => None,
     };
-    Given {
+    Ok(Given {
         email: email.clone(),
         name: profile.name.clone(),
         provider: server.provider.clone(),
@@ -54,6 +59,11 @@ fn given(args: &SetupArgs) -> Given {
         user: secret.user.clone(),
         auth: secret.auth.clone(),
         source,
+        sign_in: secret.sign_in.map(|when| match when {
+            args::SignIn::Browser => SignIn::Browser,
+            args::SignIn::Device => SignIn::Device,
+            args::SignIn::Later => SignIn::Later,
+        }),
         ca_file: server.ca_file.as_ref().map(absolute),
         tls_fingerprint: server.tls_fingerprint.map(|pin| {
             let hex: String = pin.0.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -73,7 +83,13 @@ fn given(args: &SetupArgs) -> Given {
             Mode::Archive => account::Mode::Archive,
         }),
         keep,
-    }
+    })
+}
+
+/// The first line of a file with a secret.
+fn first_line(path: &Path) -> Result<SecretString, Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+    Ok(SecretString::from(text.lines().next().unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -84,7 +100,7 @@ mod tests {
 
     fn given_by(line: &str) -> Given {
         match Cli::try_parse_from(line.split(' ')).unwrap().command {
-            Some(Command::Setup(args)) => given(&args),
+            Some(Command::Setup(args)) => given(&args).unwrap(),
             other => panic!("{other:?}"),
         }
     }

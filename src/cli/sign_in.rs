@@ -50,7 +50,11 @@ fn usable(account: &Account) -> Result<&OAuth2, Complaint> {
     }
 }
 
-fn sign_in(context: &Context, account: &Account, settings: &OAuth2, device: bool) -> Result<(), auth::Error> {
+/// Signs in and keeps the tokens.
+///
+/// # Errors
+/// Whatever keeps it from that.
+pub fn sign_in(context: &Context, account: &Account, settings: &OAuth2, device: bool) -> Result<(), auth::Error> {
     let wrap = |why: oauth::Error| {
         if matches!(why, oauth::Error::Stopped) {
             return auth::Error::Stopped;

@@ -1,18 +1,26 @@
 //! `setup` in its surroundings: the network, the terminal, the test of the login, and what is said in the end.
 
 use std::path::Path;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
 
 use super::args::SetupArgs;
 use super::context::{Context, env};
 use super::exit::Exit;
-use super::{remote, setup};
+use super::{remote, setup, sign_in};
 use crate::account::Account;
+use crate::auth::{Secret, keyring};
+use crate::setup::ProbeError;
 use crate::setup::ask::Terminal;
 use crate::setup::error::Error;
-use crate::setup::make::Surroundings;
+use crate::setup::make::{Keyring, Surroundings};
 use crate::setup::network::Internet;
 use crate::setup::tty::Tty;
 use crate::ui::table::Record;
+
+/// How long the keyring may take: a person may have to unlock it.
+const PERSON: Duration = Duration::from_secs(120);
 
 /// `mailferry setup [EMAIL]`.
 pub fn run(context: &Context, args: &SetupArgs) -> Exit {
@@ -25,8 +33,10 @@ pub fn run(context: &Context, args: &SetupArgs) -> Exit {
         network: Some(&network),
         program: &program,
         probe: &|account: &Account| remote::probe(context, account),
+        keyring: &Desktop,
+        sign_in: &|account: &Account, device: bool| signing_in(context, account, device),
     };
-    let mut tty = Tty::open();
+    let mut tty = Tty::open(&context.stop);
     let terminal = tty.as_mut().map(|tty| tty as &mut dyn Terminal);
     match setup::run(args, terminal, around) {
         Ok(done) => {
@@ -43,5 +53,28 @@ pub fn run(context: &Context, args: &SetupArgs) -> Exit {
         }
         Err(Error::Config(complaints)) => context.complain(&complaints),
         Err(error) => context.fail(None, &error),
+    }
+}
+
+fn signing_in(context: &Context, account: &Account, device: bool) -> Result<(), ProbeError> {
+    let Some(settings) = &account.login.oauth2 else { return Ok(()) };
+    sign_in::sign_in(context, account, settings, device).map_err(|error| remote::probe_error(&error, Some(account)))
+}
+
+/// The keyring of the session.
+struct Desktop;
+
+impl Keyring for Desktop {
+    fn is_there(&self) -> bool {
+        keyring::BUILT_IN && !matches!(keyring::get("mailferry", "", PERSON), Err(keyring::Failure::Away(_)))
+    }
+
+    fn has(&self, service: &str, user: &str) -> bool {
+        keyring::get(service, user, PERSON).is_ok()
+    }
+
+    fn store(&self, service: &str, user: &str, secret: &SecretString) -> Result<(), String> {
+        let secret = Secret::new(secret.expose_secret().as_bytes().to_vec());
+        keyring::set(service, user, &secret, PERSON).map_err(|why| why.to_string())
     }
 }

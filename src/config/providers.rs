@@ -45,10 +45,6 @@ impl Preset {
         Self { exchangers, ..self }
     }
 
-    const fn starttls(self, imap: &'static str, pop3: &'static str) -> Self {
-        Self { imap: server(imap, 143, TlsMode::StartTls), pop3: server(pop3, 110, TlsMode::StartTls), ..self }
-    }
-
     const fn bridge(self, imap: &'static str, port: u16) -> Self {
         Self { imap: server(imap, port, TlsMode::StartTls), ..self }
     }
@@ -146,13 +142,13 @@ pub const PRESETS: &[Preset] = &[
     plain("att", "AT&T", "imap.mail.att.net", "inbound.att.net").app("Make a secure mail key in the profile's sign-in settings.").at("att.net sbcglobal.net bellsouth.net ameritech.net pacbell.net swbell.net"),
     plain("icloud", "iCloud", "imap.mail.me.com", "").app("Make an app-specific password at https://account.apple.com. iCloud has no POP3.").at("icloud.com me.com mac.com").local(),
     plain("fastmail", "Fastmail", "imap.fastmail.com", "pop.fastmail.com").app("Make an app password in Settings, Privacy & Security (not on the basic plan).").at("fastmail.com fastmail.fm messagingengine.com sent.com").mx("messagingengine.com").oauth(FASTMAIL),
-    plain("gmx", "GMX (net, de, at, ch)", "", "").said(ENABLE).at("gmx.net gmx.de gmx.at gmx.ch").starttls("imap.gmx.net", "pop.gmx.net"),
+    plain("gmx", "GMX (net, de, at, ch)", "imap.gmx.net", "pop.gmx.net").said(ENABLE).at("gmx.net gmx.de gmx.at gmx.ch"),
     plain("gmx-com", "GMX (com and others)", "imap.gmx.com", "pop.gmx.com").said(ENABLE).at("gmx.com gmx.us gmx.co.uk gmx.fr gmx.es gmx.it"),
-    plain("web.de", "WEB.DE", "", "").said("Switch on access by IMAP and POP3 in the settings of the web mail first; POP3 may be asked every 15 minutes at most.").at("web.de").local().starttls("imap.web.de", "pop3.web.de"),
-    plain("mail.com", "mail.com", "", "").said("IMAP and POP3 need the premium plan.").at("mail.com email.com usa.com consultant.com myself.com post.com europe.com iname.com writeme.com dr.com engineer.com cheerful.com techie.com linuxmail.org").starttls("imap.mail.com", "pop.mail.com"),
+    plain("web.de", "WEB.DE", "imap.web.de", "pop3.web.de").said("Switch on access by IMAP and POP3 in the settings of the web mail first; POP3 may be asked every 15 minutes at most.").at("web.de").local(),
+    plain("mail.com", "mail.com", "imap.mail.com", "pop.mail.com").said("IMAP and POP3 need the premium plan.").at("mail.com email.com usa.com consultant.com myself.com post.com europe.com iname.com writeme.com dr.com engineer.com cheerful.com techie.com linuxmail.org"),
     plain("t-online", "T-Online", "secureimap.t-online.de", "securepop.t-online.de").said("T-Online wants the e-mail password, which is set apart from the customer centre's.").at("t-online.de magenta.de"),
     plain("freenet", "freenet", "mx.freenet.de", "").at("freenet.de"),
-    plain("posteo", "Posteo", "", "").said("The setting `additional mail protection` must be off.").at("posteo.de posteo.net posteo.eu posteo.org").starttls("posteo.de", "posteo.de"),
+    plain("posteo", "Posteo", "posteo.de", "posteo.de").said("The setting `additional mail protection` must be off.").at("posteo.de posteo.net posteo.eu posteo.org"),
     plain("mailbox.org", "mailbox.org", "imap.mailbox.org", "pop3.mailbox.org").at("mailbox.org").mx("mailbox.org"),
     plain("zoho", "Zoho (com)", "imap.zoho.com", "pop.zoho.com").said(ENABLE).at("zoho.com zohomail.com").mx("zoho.com"),
     plain("zoho-eu", "Zoho (eu)", "imap.zoho.eu", "pop.zoho.eu").said(ENABLE).at("zoho.eu zohomail.eu").mx("zoho.eu"),
@@ -160,7 +156,7 @@ pub const PRESETS: &[Preset] = &[
     plain("proton", "Proton Mail Bridge", "", "").said("Proton Bridge must run on this machine; use its own password, and pin its certificate with tls_fingerprint. It has no POP3.").at("proton.me protonmail.com protonmail.ch pm.me").mx("protonmail.ch").bridge("127.0.0.1", 1143),
     plain("tuta", "Tuta", "", "").said(TUTA_ADVICE).at("tuta.com tutanota.com tutanota.de tutamail.com tuta.io keemail.me"),
     plain("yandex", "Yandex", "imap.yandex.com", "pop.yandex.com").app("Switch on IMAP in the web settings and make an app password.").at("yandex.com yandex.ru ya.ru yandex.by yandex.kz yandex.ua").mx("yandex.net yandex.ru").oauth(YANDEX),
-    plain("mail.ru", "Mail.ru", "", "").app("Make a password for external applications in the security settings.").at("mail.ru inbox.ru list.ru bk.ru internet.ru").starttls("imap.mail.ru", "pop.mail.ru").oauth(MAILRU),
+    plain("mail.ru", "Mail.ru", "imap.mail.ru", "pop.mail.ru").app("Make a password for external applications in the security settings.").at("mail.ru inbox.ru list.ru bk.ru internet.ru").oauth(MAILRU),
     plain("rambler", "Rambler", "imap.rambler.ru", "pop.rambler.ru").at("rambler.ru lenta.ru ro.ru autorambler.ru"),
     plain("qq", "QQ", "imap.qq.com", "pop.qq.com").app(NETEASE_ADVICE).at("qq.com foxmail.com"),
     plain("163", "163.com", "imap.163.com", "pop.163.com").app(NETEASE_ADVICE).at("163.com").odd(NETEASE),
@@ -169,7 +165,7 @@ pub const PRESETS: &[Preset] = &[
     plain("naver", "Naver", "imap.naver.com", "pop.naver.com").said(ENABLE).at("naver.com"),
     plain("daum", "Daum", "imap.daum.net", "").at("daum.net hanmail.net"),
     plain("yahoo-jp", "Yahoo! Japan", "imap.mail.yahoo.co.jp", "pop.mail.yahoo.co.jp").at("yahoo.co.jp").local(),
-    plain("comcast", "Comcast Xfinity", "", "").said("Allow third-party access in the security settings first.").at("comcast.net").starttls("imap.comcast.net", "pop.comcast.net").oauth(COMCAST),
+    plain("comcast", "Comcast Xfinity", "imap.comcast.net", "pop.comcast.net").said("Allow third-party access in the security settings first.").at("comcast.net").oauth(COMCAST),
     plain("charter", "Spectrum", "mobile.charter.net", "mobile.charter.net").app("Make an app password in the account's settings.").at("charter.net spectrum.net"),
     plain("earthlink", "EarthLink", "imap.earthlink.net", "pop.earthlink.net").at("earthlink.net mindspring.com"),
     plain("bt", "BT", "mail.btinternet.com", "mail.btinternet.com").at("btinternet.com btopenworld.com"),
@@ -191,7 +187,7 @@ pub const PRESETS: &[Preset] = &[
     plain("purelymail", "Purelymail", "imap.purelymail.com", "pop3.purelymail.com").at("purelymail.com").mx("purelymail.com"),
     plain("startmail", "StartMail", "imap.startmail.com", "").app("Make a device password in the settings.").at("startmail.com"),
     plain("ovh", "OVH", "ssl0.ovh.net", "ssl0.ovh.net").mx("mail.ovh.net"),
-    plain("gandi", "Gandi", "", "").starttls("mail.gandi.net", "mail.gandi.net").mx("mail.gandi.net"),
+    plain("gandi", "Gandi", "mail.gandi.net", "mail.gandi.net").mx("mail.gandi.net"),
     plain("ionos", "IONOS", "imap.ionos.com", "pop.ionos.com").said("IONOS wants the mailbox's password, not the customer account's.").mx("ionos.com kundenserver.de 1and1.com"),
     plain("strato", "Strato", "imap.strato.de", "pop3.strato.de").mx("rzone.de"),
     plain("hetzner", "Hetzner", "mail.your-server.de", "mail.your-server.de").mx("your-server.de"),

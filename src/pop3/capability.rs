@@ -40,12 +40,14 @@ impl Capabilities {
         self.has("PIPELINING")
     }
 
-    /// Whether what is sent behind the login, ahead of its answer, reaches the session. Courier hands the connection to another
-    /// program at that point, and what the first one has read is lost, though it offers PIPELINING (seen with 1.0.16).
+    /// Whether what is sent behind the login, ahead of its answer, reaches the session; `sasl`: the login is by AUTH. Two servers that
+    /// offer PIPELINING lose it: Courier hands the connection to another program at that point, with what the first one has read gone
+    /// (seen with 1.0.16); Cyrus throws away what came behind AUTH (3.6.1), for a security layer may begin there.
     #[must_use]
-    pub fn hears_behind_the_login(&self) -> bool {
-        let courier = |words: &[String]| words.first().is_some_and(|w| w.eq_ignore_ascii_case("Courier"));
-        self.pipelining() && !self.arguments("IMPLEMENTATION").is_some_and(courier)
+    pub fn hears_behind_the_login(&self, sasl: bool) -> bool {
+        let maker = self.arguments("IMPLEMENTATION").and_then(<[String]>::first).map_or("", String::as_str);
+        let deaf = maker.eq_ignore_ascii_case("Courier") || (sasl && maker.eq_ignore_ascii_case("Cyrus"));
+        self.pipelining() && !deaf
     }
 
     /// The SASL mechanisms offered (RFC 5034 §3).
@@ -164,11 +166,18 @@ mod tests {
     }
 
     #[test]
-    fn courier_loses_what_is_sent_behind_the_login() {
-        let courier = Capabilities::from_text("TOP\nPIPELINING\nUIDL\nIMPLEMENTATION Courier Mail Server");
-        assert!(courier.pipelining() && !courier.hears_behind_the_login());
-        assert!(Capabilities::from_text("PIPELINING\nIMPLEMENTATION Dovecot").hears_behind_the_login());
-        assert!(!Capabilities::from_text("TOP").hears_behind_the_login());
+    fn some_servers_lose_what_is_sent_behind_the_login() {
+        let hears = |implementation: &str, sasl| {
+            let caps = Capabilities::from_text(&format!("TOP\nPIPELINING\nUIDL\n{implementation}"));
+            assert!(caps.pipelining());
+            caps.hears_behind_the_login(sasl)
+        };
+        assert!(
+            !hears("IMPLEMENTATION Courier Mail Server", false) && !hears("IMPLEMENTATION Courier Mail Server", true)
+        );
+        assert!(hears("IMPLEMENTATION Cyrus POP3 3.6.1", false) && !hears("IMPLEMENTATION Cyrus POP3 3.6.1", true));
+        assert!(hears("IMPLEMENTATION", true) && hears("USER", true) && hears("USER", false));
+        assert!(!Capabilities::from_text("TOP").hears_behind_the_login(false));
     }
 
     #[test]

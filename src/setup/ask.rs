@@ -2,7 +2,7 @@
 
 use std::io;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::error::Error;
 
@@ -75,25 +75,37 @@ impl<'t> Asker<'t> {
     /// # Errors
     /// No terminal and no default that may be taken; end of input; `given` is none of the choices.
     pub fn ask(&mut self, question: &Question, given: Option<&str>) -> Result<String, Error> {
-        if let Some(given) = given {
-            return accept(question, given).map_err(|why| Error::Invalid { flag: question.flag, why });
-        }
-        if let (true, Some(default)) = (self.yes, question.default) {
-            return Ok(default.to_owned());
+        self.ask_for(question, given, |answer| Ok(answer.to_owned()))
+    }
+
+    /// As [`Asker::ask`], for an answer that `read` must understand: a person is asked until it does.
+    ///
+    /// # Errors
+    /// As [`Asker::ask`]; `given` is not understood.
+    pub fn ask_for<T>(
+        &mut self,
+        question: &Question,
+        given: Option<&str>,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, Error> {
+        let understand = |answer: &str| accept(question, answer).and_then(|answer| read(&answer));
+        let default = question.default.filter(|_| self.yes);
+        if let Some(given) = given.or(default) {
+            return understand(given).map_err(|why| Error::Invalid { flag: question.flag, why });
         }
         let Some(terminal) = self.terminal.as_mut().filter(|_| !self.yes) else {
             return Err(missing(question));
         };
         let prompt = prompt(question);
         loop {
-            let line = terminal.line(&prompt).ok().flatten().ok_or(Error::GivenUp)?;
+            let line = terminal.line(&prompt).map_err(ended)?.ok_or(Error::GivenUp)?;
             let answer = match (line.trim(), question.default) {
                 ("", Some(default)) => default,
                 (answer, _) => answer,
             };
-            match accept(question, answer) {
+            match understand(answer) {
                 Ok(answer) => return Ok(answer),
-                Err(why) => terminal.say(&why).map_err(|_| Error::GivenUp)?,
+                Err(why) => terminal.say(&why).map_err(ended)?,
             }
         }
     }
@@ -111,16 +123,36 @@ impl<'t> Asker<'t> {
         self.ask(&question, None).map(|answer| answer == "y")
     }
 
-    /// A secret.
+    /// A secret, which is not empty.
     ///
     /// # Errors
     /// Nobody is there; end of input.
-    pub fn secret(&mut self, prompt: &str, flag: &'static str) -> Result<SecretString, Error> {
-        match self.terminal.as_mut().filter(|_| !self.yes) {
-            Some(terminal) => terminal.secret(prompt).map_err(|_| Error::GivenUp),
-            None => Err(Error::Missing { flag, question: "the password".to_owned(), has_default: false }),
+    pub fn secret(&mut self, what: &str, flag: &'static str) -> Result<SecretString, Error> {
+        let Some(terminal) = self.terminal.as_mut().filter(|_| !self.yes) else {
+            return Err(Error::Missing { flag, question: "the password".to_owned(), has_default: false });
+        };
+        loop {
+            let secret = terminal.secret(&format!("{what} (not shown): ")).map_err(ended)?;
+            if !secret.expose_secret().is_empty() {
+                return Ok(secret);
+            }
+            terminal.say("It is empty. Ctrl-C ends the setup.").map_err(ended)?;
         }
     }
+
+    /// A secret that not everybody has; `None` if it is empty or nobody is there.
+    ///
+    /// # Errors
+    /// End of input.
+    pub fn secret_or_none(&mut self, what: &str) -> Result<Option<SecretString>, Error> {
+        let Some(terminal) = self.terminal.as_mut().filter(|_| !self.yes) else { return Ok(None) };
+        let secret = terminal.secret(&format!("{what} (not shown): ")).map_err(ended)?;
+        Ok(Some(secret).filter(|secret| !secret.expose_secret().is_empty()))
+    }
+}
+
+fn ended(error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::Interrupted { Error::Stopped } else { Error::GivenUp }
 }
 
 fn missing(question: &Question) -> Error {
@@ -149,15 +181,18 @@ fn accept(question: &Question, answer: &str) -> Result<String, String> {
     }
 }
 
+/// The question on one line; where it has choices, these below it with what they mean, and a line for the answer.
 fn prompt(question: &Question) -> String {
-    let mut out = String::new();
-    for (word, meaning) in question.choices.iter().filter(|(_, meaning)| !meaning.is_empty()) {
-        out += &format!("  {word:<8} {meaning}\n");
+    let default = question.default.map(|default| format!(" [{default}]")).unwrap_or_default();
+    let explained: Vec<_> = question.choices.iter().filter(|(_, meaning)| !meaning.is_empty()).collect();
+    if explained.is_empty() {
+        let words: Vec<&str> = question.choices.iter().map(|(word, _)| *word).collect();
+        let words = if words.is_empty() { String::new() } else { format!(" ({})", words.join("/")) };
+        return format!("{}{words}{default}: ", question.text);
     }
-    match question.default {
-        Some(default) => format!("{out}{} [{default}]: ", question.text),
-        None => format!("{out}{}: ", question.text),
-    }
+    let widest = explained.iter().map(|(word, _)| word.len()).max().unwrap_or(0);
+    let list: String = explained.iter().map(|(word, meaning)| format!("  {word:<widest$}  {meaning}\n")).collect();
+    format!("{}:\n{list}Which{default}: ", question.text)
 }
 
 #[cfg(test)]

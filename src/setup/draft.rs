@@ -1,6 +1,6 @@
 //! A profile in the making, and its table in TOML. PURE.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use toml_edit::{InlineTable, Item, Table, value};
 
 use crate::account::{LayoutKind, Mode, Protocol, TlsMode};
@@ -16,10 +16,10 @@ pub enum Source {
     File(String, Option<SecretString>),
     /// `password_env`.
     Env(String),
-    /// `password_keyring`.
-    Keyring(String),
-    /// `oauth2` with a client id; signed in later with `mailferry auth`.
-    ClientId(String),
+    /// `password_keyring`, and what to store there if the password was asked for.
+    Keyring(String, Option<SecretString>),
+    /// `oauth2` with a client id and, if it has one, its secret.
+    Client(String, Option<SecretString>),
     /// `oauth2` with a command.
     TokenCommand(String),
 }
@@ -93,6 +93,13 @@ impl Draft {
             set("host", &self.host);
         }
         let same_tls = known.is_some_and(|s| s.tls == self.tls);
+        let usual = known.filter(|_| same_tls).map_or(default_port(self.protocol, self.tls), |s| s.port);
+        if self.port != usual {
+            table.insert("port", value(i64::from(self.port)));
+        }
+        let mut set = |key: &str, text: &str| {
+            table.insert(key, value(text));
+        };
         if !same_tls {
             set(
                 "tls",
@@ -115,8 +122,8 @@ impl Draft {
             Source::Command(command) => set("password_command", command),
             Source::File(path, _) => set("password_file", path),
             Source::Env(name) => set("password_env", name),
-            Source::Keyring(service) => set("password_keyring", service),
-            Source::ClientId(_) | Source::TokenCommand(_) => {}
+            Source::Keyring(service, _) => set("password_keyring", service),
+            Source::Client(..) | Source::TokenCommand(_) => {}
         }
         if let Some(maildir) = &self.maildir {
             set("maildir", maildir);
@@ -130,10 +137,6 @@ impl Draft {
             (Protocol::Imap, Mode::Mirror) => set("mode", "mirror"),
             (Protocol::Imap, Mode::Archive) => set("mode", "archive"),
         }
-        let usual = known.filter(|_| same_tls).map_or(default_port(self.protocol, self.tls), |s| s.port);
-        if self.port != usual {
-            table.insert("port", value(i64::from(self.port)));
-        }
         match &self.keep {
             KeepWord::Keep => {}
             KeepWord::Delete => {
@@ -143,16 +146,28 @@ impl Draft {
                 table.insert("delete_after", value(age));
             }
         }
-        let oauth = match &self.source {
-            Source::ClientId(id) => Some(("client_id", id)),
-            Source::TokenCommand(command) => Some(("token_command", command)),
-            Source::Command(_) | Source::File(..) | Source::Env(_) | Source::Keyring(_) => None,
-        };
-        if let Some((key, text)) = oauth {
-            let mut inline = InlineTable::new();
-            inline.insert(key, text.into());
-            table.insert("oauth2", Item::Value(inline.into()));
+        let oauth = self.oauth2();
+        if !oauth.is_empty() {
+            table.insert("oauth2", Item::Value(oauth.into()));
         }
         table
+    }
+
+    /// `oauth2`; empty if the login needs no token.
+    fn oauth2(&self) -> InlineTable {
+        let mut oauth = InlineTable::new();
+        match &self.source {
+            Source::Client(id, secret) => {
+                oauth.insert("client_id", id.into());
+                if let Some(secret) = secret {
+                    oauth.insert("client_secret", secret.expose_secret().into());
+                }
+            }
+            Source::TokenCommand(command) => {
+                oauth.insert("token_command", command.into());
+            }
+            Source::Command(_) | Source::File(..) | Source::Env(_) | Source::Keyring(..) => {}
+        }
+        oauth
     }
 }

@@ -52,6 +52,12 @@ pub enum Error {
     /// The user said no, or ended the input.
     #[error("given up; nothing was written")]
     GivenUp,
+    /// A stop was asked for.
+    #[error("interrupted; nothing was written")]
+    Stopped,
+    /// The password could not be put into the keyring.
+    #[error("the keyring did not take the password: {0}")]
+    Keyring(String),
     /// A file could not be written.
     #[error("{}: {source}", path.display())]
     File {
@@ -71,6 +77,8 @@ pub struct ProbeError {
     pub message: String,
     /// What to do.
     pub hint: Option<String>,
+    /// Whether the server refused this user and password: another password may help.
+    pub refused: bool,
 }
 
 fn first(complaints: &[Complaint]) -> String {
@@ -97,6 +105,8 @@ impl Severity for Error {
             Self::Missing { .. } | Self::Invalid { .. } | Self::GivenUp => Kind::Usage,
             Self::NoServer { .. } | Self::Exists { .. } | Self::Config(_) => Kind::Config,
             Self::Probe(probe) => probe.kind,
+            Self::Keyring(_) => Kind::Config,
+            Self::Stopped => Kind::Interrupted,
             Self::File { .. } => Kind::Disk,
         }
     }
@@ -111,7 +121,10 @@ impl Severity for Error {
             Self::Exists { .. } => Some("give another --name, or change the file by hand".to_owned()),
             Self::Config(all) => all.first()?.hint.as_deref().map(str::to_owned),
             Self::Probe(probe) => probe.hint.clone(),
-            Self::Invalid { .. } | Self::GivenUp | Self::File { .. } => None,
+            Self::Keyring(_) => {
+                Some("unlock it in your desktop session, or give --password-file or --password-command".to_owned())
+            }
+            Self::Invalid { .. } | Self::GivenUp | Self::Stopped | Self::File { .. } => None,
         }
     }
 }

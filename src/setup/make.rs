@@ -2,16 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use secrecy::{ExposeSecret, SecretString};
+
 use super::ask::{Asker, Terminal};
 use super::discover::Network;
 use super::draft::{Draft, Source};
 use super::error::{Error, ProbeError};
-use super::interview::{Given, interview};
+use super::interview::{self, Given, Known, SignIn};
 use super::{schedule, write};
 use crate::account::{Account, Protocol, SecretSource};
 use crate::config::{self, check::World, paths};
 use crate::mail::text;
 use crate::severity::Kind;
+use crate::ui::style::{count, size};
 
 /// What the test of a login found.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +28,22 @@ pub struct SetupProbe {
 /// Tests the login of an account: connects once, changes nothing.
 pub type Probe<'a> = &'a dyn Fn(&Account) -> Result<SetupProbe, ProbeError>;
 
+/// The desktop's keyring.
+pub trait Keyring {
+    /// Whether it can be asked now.
+    fn is_there(&self) -> bool;
+    /// Whether it has a password for this service and user.
+    fn has(&self, service: &str, user: &str) -> bool;
+    /// Stores a password.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn store(&self, service: &str, user: &str, secret: &SecretString) -> Result<(), String>;
+}
+
+/// Signs in with OAuth 2.0, on another device or here, and keeps the tokens.
+pub type SigningIn<'a> = &'a dyn Fn(&Account, bool) -> Result<(), ProbeError>;
+
 /// What setup needs of the world.
 pub struct Surroundings<'a> {
     /// `--config`.
@@ -37,6 +56,10 @@ pub struct Surroundings<'a> {
     pub program: &'a str,
     /// The test of the login.
     pub probe: Probe<'a>,
+    /// The keyring.
+    pub keyring: &'a dyn Keyring,
+    /// The sign-in.
+    pub sign_in: SigningIn<'a>,
 }
 
 /// A profile that was written.
@@ -50,6 +73,8 @@ pub struct Done {
     pub text: String,
 }
 
+/// What stands for `maildir` where no file says otherwise.
+const DEFAULT_MAILDIR: &str = "~/Mail/{account}";
 /// How often a typed password may be wrong.
 const TRIES: u32 = 3;
 /// How many folders are shown.
@@ -72,32 +97,74 @@ pub fn make(
     if let Some(name) = &given.name {
         refuse_known(name, &existing, &path)?;
     }
+    let known = Known {
+        names: existing.iter().map(|account| account.name.clone()).collect(),
+        maildir: write::default_maildir(&old).unwrap_or_else(|| DEFAULT_MAILDIR.to_owned()),
+        keyring: terminal.is_some() && around.keyring.is_there(),
+    };
     let mut asker = Asker::new(terminal, yes);
-    let mut draft = interview(given, &mut asker, around.network)?;
+    let mut draft = interview::login(given, &mut asker, around.network, &known)?;
     refuse_known(&draft.name, &existing, &path)?;
-    let new = write::insert(&old, &draft, &path)?;
-    let accounts = parse(&new, &path, around)?;
-    let account = accounts.into_iter().find(|a| a.name == draft.name);
-    let account = account.ok_or_else(|| vec![config::Complaint::config("the new account is not in its own file")])?;
-    others(&existing, &account)?;
-    new_password_file(&mut draft, &account, &mut asker)?;
+    let account_of = |draft: &Draft| -> Result<(String, Account), Error> {
+        let new = write::insert(&old, draft, &path)?;
+        let account = parse(&new, &path, around)?.into_iter().find(|a| a.name == draft.name);
+        let account =
+            account.ok_or_else(|| vec![config::Complaint::config("the new account is not in its own file")])?;
+        Ok((new, account))
+    };
+    // Without a person every answer is there now, or its lack is told before anything is connected.
+    if !asker.interactive() {
+        interview::job(given, &mut draft, &mut asker, &known)?;
+        others(&existing, &account_of(&draft)?.1)?;
+    }
+    let (_, account) = account_of(&draft)?;
+    new_password(&mut draft, &account, &mut asker, around.keyring)?;
     for warning in config::warnings(&account) {
         asker.say(&warning);
     }
-    let signs_in_later = matches!(draft.source, Source::ClientId(_));
+    let signs_in_later = sign_in(given, &draft, &account, &mut asker, around)? == SignIn::Later;
     if !signs_in_later {
         let found = test(&mut draft, &account, &mut asker, around)?;
         asker.say(&describe(&found));
     }
+    if asker.interactive() {
+        interview::job(given, &mut draft, &mut asker, &known)?;
+        while let Err(why) = others(&existing, &account_of(&draft)?.1) {
+            asker.say(&text::clean(&why.to_string()));
+            interview::maildir(None, &mut draft, &mut asker, &known)?;
+        }
+    }
+    let (new, account) = account_of(&draft)?;
     if !asker.confirm(&format!("Write the account `{}` to {}", draft.name, path.display()), true)? {
         return Err(Error::GivenUp);
     }
-    if let (Source::File(_, Some(secret)), SecretSource::File(file)) = (&draft.source, &account.login.secret) {
-        write::secret_file(file, secret)?;
+    match (&draft.source, &account.login.secret) {
+        (Source::File(_, Some(secret)), SecretSource::File(file)) => write::secret_file(file, secret)?,
+        (Source::Keyring(service, Some(secret)), _) => {
+            around.keyring.store(service, &account.login.user, secret).map_err(Error::Keyring)?;
+        }
+        _ => {}
     }
     write::replace(&path, new.as_bytes())?;
-    let text = next_steps(&account, &path, around, signs_in_later);
+    let text = next_steps(&account, &draft, &path, around, signs_in_later);
     Ok(Done { account, path, text })
+}
+
+/// Signs in, where that is how the account logs in; tells when.
+fn sign_in(
+    given: &Given,
+    draft: &Draft,
+    account: &Account,
+    asker: &mut Asker,
+    around: &Surroundings,
+) -> Result<SignIn, Error> {
+    let Source::Client(..) = draft.source else { return Ok(SignIn::Browser) };
+    let device = account.login.oauth2.as_ref().is_some_and(|settings| settings.device_url.is_some());
+    let how = interview::sign_in(given.sign_in, device, asker)?;
+    if how != SignIn::Later {
+        (around.sign_in)(account, how == SignIn::Device).map_err(Error::Probe)?;
+    }
+    Ok(how)
 }
 
 fn parse(text: &str, path: &Path, around: &Surroundings) -> Result<Vec<Account>, Error> {
@@ -120,8 +187,16 @@ fn others(existing: &[Account], account: &Account) -> Result<(), Error> {
     if complaints.is_empty() { Ok(()) } else { Err(complaints.into()) }
 }
 
-/// A password file that is not there yet is made from what the user types; one that is there is not overwritten.
-fn new_password_file(draft: &mut Draft, account: &Account, asker: &mut Asker) -> Result<(), Error> {
+/// A password file or keyring entry that is not there yet is made from what the user types; a file that is there is
+/// not overwritten.
+fn new_password(draft: &mut Draft, account: &Account, asker: &mut Asker, keyring: &dyn Keyring) -> Result<(), Error> {
+    if let Source::Keyring(service, typed @ None) = &mut draft.source
+        && asker.interactive()
+        && keyring.is_there()
+        && !keyring.has(service, &account.login.user)
+    {
+        *typed = Some(asker.secret("Password, which the keyring does not have yet", "--password-keyring")?);
+    }
     let (Source::File(_, typed), SecretSource::File(file)) = (&mut draft.source, &account.login.secret) else {
         return Ok(());
     };
@@ -131,11 +206,19 @@ fn new_password_file(draft: &mut Draft, account: &Account, asker: &mut Asker) ->
             return Err(Error::Invalid { flag: "--password-file", why });
         }
         (None, false) if asker.interactive() => {
-            *typed = Some(asker.secret("Password (not shown): ", "--password-file")?);
+            *typed = Some(asker.secret(&format!("Password, for {}", file.display()), "--password-file")?);
         }
         (Some(_), false) | (None, true | false) => {}
     }
     Ok(())
+}
+
+/// The password that was typed and stands nowhere yet.
+fn typed(source: &mut Source) -> Option<&mut SecretString> {
+    match source {
+        Source::File(_, typed) | Source::Keyring(_, typed) => typed.as_mut(),
+        Source::Command(_) | Source::Env(_) | Source::Client(..) | Source::TokenCommand(_) => None,
+    }
 }
 
 /// Tests the login; a typed password may be corrected.
@@ -143,67 +226,80 @@ fn test(draft: &mut Draft, account: &Account, asker: &mut Asker, around: &Surrou
     let mut tries = 1;
     loop {
         let mut tested = account.clone();
-        if let Source::File(_, Some(secret)) = &draft.source {
-            // The file is written after the test.
-            tested.login.secret = SecretSource::Inline(secret.clone());
+        if let Some(secret) = typed(&mut draft.source) {
+            // It is stored after the test.
+            tested.login.secret = SecretSource::Inline(secret.expose_secret().to_owned().into());
         }
         asker.say(&format!("Testing the login at {} …", account.endpoint.host));
         let mut error = match (around.probe)(&tested) {
             Ok(found) => return Ok(found),
             Err(error) => error,
         };
-        let typed = matches!(draft.source, Source::File(_, Some(_))) && asker.interactive();
-        if error.kind == Kind::Auth && typed && tries < TRIES {
-            asker.say(&text::clean(&error.message));
-            let secret = asker.secret("Password (not shown): ", "--password-file")?;
-            if let Source::File(_, kept) = &mut draft.source {
-                *kept = Some(secret);
-            }
-            tries += 1;
-            continue;
-        }
         if error.kind == Kind::Auth && error.hint.is_none() {
             error.hint = draft.preset.map(|p| p.advice.to_owned()).filter(|advice| !advice.is_empty());
         }
-        return Err(Error::Probe(error));
+        match typed(&mut draft.source) {
+            Some(secret) if error.refused && asker.interactive() && tries < TRIES => {
+                asker.say(&text::clean(&error.message));
+                if let Some(hint) = &error.hint {
+                    asker.say(&text::clean(hint));
+                }
+                *secret = asker.secret("Password", "--password-file")?;
+                tries += 1;
+            }
+            _ => return Err(Error::Probe(error)),
+        }
     }
 }
 
 /// The folders and how much there is.
 fn describe(found: &SetupProbe) -> String {
     let messages: u64 = found.folders.iter().filter_map(|(_, count)| *count).sum();
-    let size = found.bytes.map(|bytes| format!(", {} MiB", bytes >> 20)).unwrap_or_default();
-    let mut out = format!("The login works: {} folders, {messages} messages{size}.", found.folders.len());
+    let bytes = found.bytes.map(|bytes| format!(", {}", size(bytes))).unwrap_or_default();
+    let folders = count(found.folders.len() as u64, "folder");
+    let mut out = format!("The login works: {folders}, {}{bytes}.", count(messages, "message"));
     for (name, count) in found.folders.iter().take(SHOWN) {
         let count = count.map(|c| c.to_string()).unwrap_or_default();
-        out += &format!("\n  {count:>8} {}", text::clean(name));
+        out += &format!("\n  {count:>8}  {}", text::clean(name));
     }
     if found.folders.len() > SHOWN {
-        out += &format!("\n           … and {} more", found.folders.len() - SHOWN);
+        out += &format!("\n            … and {} more", found.folders.len() - SHOWN);
     }
     out
 }
 
-fn next_steps(account: &Account, path: &Path, around: &Surroundings, sign_in: bool) -> String {
+fn next_steps(account: &Account, draft: &Draft, path: &Path, around: &Surroundings, sign_in: bool) -> String {
     // cron and systemd know HOME and not the variables of this shell.
     let usual = (around.env)("HOME").map(|home| Path::new(&home).join(".config/mailferry/config.toml"));
     let place = path.to_string_lossy();
     let config = (usual.as_deref() != Some(path)).then_some(place.as_ref());
     let name = &account.name;
-    let first = match account.protocol {
-        Protocol::Imap => format!("mailferry sync -n {name}     # look first\n  mailferry sync {name}"),
-        Protocol::Pop3 => format!("mailferry fetch -n {name}    # look first\n  mailferry fetch {name}"),
+    let verb = match account.protocol {
+        Protocol::Imap => "sync",
+        Protocol::Pop3 => "fetch",
     };
     let auth = if sign_in {
         format!("Sign in once, then the rest works:\n\n  mailferry auth {name}\n\n")
     } else {
         String::new()
     };
+    let session = match draft.source {
+        Source::Keyring(..) | Source::Command(_) => {
+            "cron has no desktop session and few variables: what asks a keyring or an agent works there only while you\n\
+             are logged in. A password file works always.\n\n"
+        }
+        Source::Env(_) => {
+            "cron does not know your shell's variables: set the one with the password in the crontab.\n\n"
+        }
+        Source::File(..) | Source::Client(..) | Source::TokenCommand(_) => "",
+    };
     let indented = |text: String| text.lines().map(|l| format!("  {l}\n")).collect::<String>();
     format!(
-        "Wrote the account `{name}` to {}.\n\n{auth}Try it:\n\n  {first}\n\nEvery five minutes by cron (crontab -e):\n\n  {}\n\n\
-         Or by a systemd timer: ~/.config/systemd/user/mailferry.service\n\n{}\nand ~/.config/systemd/user/mailferry.timer\n\n{}\n\
-         then\n\n  {}\n",
+        "Wrote the account `{name}` to {}.\n\n{auth}Look what a run would do, then run it:\n\n  \
+         mailferry {verb} -n {name}\n  mailferry {verb} {name}\n\n\
+         Every five minutes by cron: `crontab -e`, and add\n\n  {}\n\n{session}\
+         Or by a timer of systemd: write ~/.config/systemd/user/mailferry.service\n\n{}\n\
+         and ~/.config/systemd/user/mailferry.timer\n\n{}\nthen\n\n  {}\n",
         path.display(),
         schedule::cron_line(around.program, config),
         indented(schedule::systemd_service(around.program, config)),

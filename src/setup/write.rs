@@ -47,6 +47,13 @@ pub fn insert(text: &str, draft: &Draft, path: &Path) -> Result<String, Error> {
     Ok(new)
 }
 
+/// What the file's `[defaults]` say about `maildir`, as written. PURE.
+#[must_use]
+pub fn default_maildir(text: &str) -> Option<String> {
+    let document: DocumentMut = text.parse().ok()?;
+    document.get("defaults")?.get("maildir")?.as_str().map(str::to_owned)
+}
+
 /// The text of the config file; empty if there is none.
 ///
 /// # Errors
@@ -165,12 +172,15 @@ mod tests {
     fn only_what_differs_is_written() {
         let mut d = draft("odd name.1");
         d.preset = presets::find("gmx");
-        (d.host, d.port, d.tls) = ("imap.gmx.net".to_owned(), 143, TlsMode::StartTls);
+        (d.host, d.port, d.tls) = ("imap.gmx.net".to_owned(), 993, TlsMode::Implicit);
         let text = insert("", &d, Path::new("c")).unwrap();
         assert!(!text.contains("host") && !text.contains("port =") && !text.contains("tls"), "{text}");
         let account = &loaded(&text)[0];
-        assert_eq!((account.endpoint.port, account.endpoint.tls), (143, TlsMode::StartTls));
+        assert_eq!((account.endpoint.port, account.endpoint.tls), (993, TlsMode::Implicit));
         assert_eq!(account.name, "odd name.1");
+        (d.port, d.tls) = (143, TlsMode::StartTls);
+        let text = insert("", &d, Path::new("c")).unwrap();
+        assert!(text.contains("tls = \"starttls\"") && !text.contains("port ="), "{text}");
         d.tls = TlsMode::Implicit;
         d.port = 993;
         let account = &loaded(&insert("", &d, Path::new("c")).unwrap())[0];
@@ -185,8 +195,8 @@ mod tests {
             Source::Command("c".to_owned()),
             Source::File("~/p".to_owned(), None),
             Source::Env("E".to_owned()),
-            Source::Keyring("k".to_owned()),
-            Source::ClientId("id".to_owned()),
+            Source::Keyring("k".to_owned(), None),
+            Source::Client("id".to_owned(), None),
             Source::TokenCommand("t".to_owned()),
         ] {
             let mut d = draft("a");

@@ -3,7 +3,6 @@
 //! Data goes to stdout (`status`, `check`, `folders`, `verify`, the plan of `-n`; with `--json` everything), what is
 //! told about the work goes to stderr. Text that came from outside is cleaned here once more, whoever cleaned it before.
 
-pub mod ask;
 pub mod event;
 pub mod fault;
 pub mod json;
@@ -223,17 +222,6 @@ impl Ui {
             return self.error(Kind::Usage, None, text.trim().trim_start_matches("error: "), None);
         }
         self.err(&text.lines().map(|line| format!("{}\n", clean_line(line))).collect::<String>());
-    }
-
-    /// Part of a question, on stderr, without a line end; progress bars are gone before it.
-    fn prompt(&self, text: &str) {
-        self.bars.end_all();
-        let lines: Vec<String> = text.split('\n').map(clean_line).collect();
-        self.err(&lines.join("\n"));
-    }
-
-    fn stderr_is_terminal(&self) -> bool {
-        self.options.stderr_is_tty
     }
 
     /// Whether nobody reads stdout any more (`mailferry folders work | head`): nothing more is written there, and a

@@ -2,5 +2,6 @@
 
 mod import;
 mod looks;
+mod oauth;
 mod runs;
 mod usage;

@@ -3,8 +3,9 @@
 mod again;
 mod elsewhere;
 mod exact;
-mod faults;
 mod imap;
 mod login;
+mod many;
 mod personas;
 mod pop3;
+mod run;

@@ -209,7 +209,8 @@ impl Mailbox {
         for answer in answers.iter().filter(|r| r.line.starts_with("* LIST ")) {
             let attributes: Vec<_> = answer.values[2].list().iter().map(Value::text).collect();
             let name = self.plain_name(&answer.values[4].text());
-            if !attributes.iter().any(|a| a.eq_ignore_ascii_case("\\Noselect")) {
+            let absent = ["\\Noselect", "\\NonExistent"];
+            if !attributes.iter().any(|a| absent.iter().any(|b| a.eq_ignore_ascii_case(b))) {
                 out.push((name, attributes));
             }
         }

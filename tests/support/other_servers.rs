@@ -215,8 +215,9 @@ fn prepare_courier(folder: &Path, programs: &Path, ports: (u16, u16)) {
     let at = programs.display();
     let listen =
         format!("{at}/usr/sbin/couriertcpd -address=127.0.0.1 -maxprocs=200 -maxperip=200 -nodnslookup -noidentlookup");
+    // Without locks, for the File Access Monitor that waits for them does not run here; each waits a second for it.
     let script = format!(
-        "cd \"$1\"\n{}set -a\n. {at}/etc/courier/pop3d\n. {at}/etc/courier/imapd\nIMAP_EMPTYTRASH=\nset +a\n\
+        "cd \"$1\"\n{}set -a\n. {at}/etc/courier/pop3d\n. {at}/etc/courier/imapd\nIMAP_EMPTYTRASH=\nIMAP_USELOCKS=0\nset +a\n\
          {listen} {} {at}/usr/lib/courier/courier/imaplogin {at}/usr/bin/imapd Maildir &\necho $! >>groups\n\
          {listen} {} {at}/usr/lib/courier/courier/courierpop3login {at}/usr/lib/courier/courier/courierpop3d Maildir &\necho $! >>groups\n\
          wait -n\nkill $(jobs -p)\n",

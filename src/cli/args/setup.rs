@@ -77,12 +77,18 @@ pub struct SetupSecret {
     /// An environment variable that holds the password
     #[arg(help_heading = LOGIN, long, value_name = "NAME", group = "source")]
     pub password_env: Option<String>,
-    /// The service name of the keyring's entry
+    /// The service name of the keyring's entry, which is made if the password was asked for
     #[arg(help_heading = LOGIN, long, value_name = "SERVICE", group = "source")]
     pub password_keyring: Option<String>,
     /// The id of your OAuth 2.0 application: sign in with it instead of a password
     #[arg(help_heading = LOGIN, long, value_name = "ID", group = "source")]
     pub client_id: Option<String>,
+    /// A file whose first line is the application's secret, if it has one
+    #[arg(help_heading = LOGIN, long, value_name = "FILE", requires = "client_id", value_hint = ValueHint::FilePath)]
+    pub client_secret_file: Option<PathBuf>,
+    /// When and where to sign in with OAuth 2.0 [default without a terminal: later]
+    #[arg(help_heading = LOGIN, long, value_enum, value_name = "WHERE")]
+    pub sign_in: Option<SignIn>,
     /// A command whose first line of output is an OAuth 2.0 access token
     #[arg(help_heading = LOGIN, long, value_name = "CMD", group = "source", value_hint = ValueHint::CommandString)]
     pub token_command: Option<String>,
@@ -126,6 +132,17 @@ pub enum Tls {
     Starttls,
     /// Never: password and mail can be read on the way
     None,
+}
+
+/// `--sign-in`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SignIn {
+    /// Now, in a browser on this computer
+    Browser,
+    /// Now, with a code on another device
+    Device,
+    /// Later, with `mailferry auth`
+    Later,
 }
 
 /// `--layout`.

@@ -6,14 +6,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::*;
-use crate::account::{
-    Account, AuthMechanism, Direction, Endpoint, Hooks, Keep, LayoutKind, Login, Mode, OnDelete, OnRemoteDelete,
-    Quirks, SecretSource, Store, SyncRules, TlsMode,
-};
+use crate::account::{Account, Endpoint, Keep, LayoutKind, Login, Store, TlsMode};
 use crate::auth::{Credentials, Secret};
-use crate::mail::FolderName;
 use crate::mail::lines::LineEndings;
-use crate::mail::pattern::Patterns;
 use crate::maildir::scan;
 use crate::pop3::peer::{Behaviour, Peer};
 use crate::severity::Kind;
@@ -26,43 +21,8 @@ mod faults;
 mod servers;
 
 pub(super) fn account(protocol: Protocol, root: PathBuf, port: u16, timeout: Duration) -> Account {
-    Account {
-        name: "work".into(),
-        protocol,
-        provider: None,
-        endpoint: Endpoint {
-            host: "127.0.0.1".into(),
-            port,
-            tls: TlsMode::None,
-            fingerprint: None,
-            ca_file: None,
-            client_cert: None,
-            tunnel: None,
-            timeout,
-        },
-        login: Login { user: "me".into(), mechanism: AuthMechanism::Auto, secret: SecretSource::Ask, oauth2: None },
-        store: Store { root, layout: LayoutKind::Nested, line_endings: LineEndings::Lf },
-        folders: Patterns::all(),
-        subscribed_only: false,
-        sync: SyncRules {
-            mode: Mode::Sync,
-            direction: Direction::Both,
-            trash: None,
-            on_delete: OnDelete::Trash,
-            on_remote_delete: OnRemoteDelete::Delete,
-            expunge: false,
-            max_delete: 50,
-            create_folders: true,
-            delete_folders: false,
-        },
-        keep: Keep::Keep,
-        folder: FolderName::inbox(),
-        connections: 1,
-        max_size: None,
-        hooks: Hooks::default(),
-        poll_interval: Duration::from_secs(300),
-        quirks: Quirks::default(),
-    }
+    let endpoint = Endpoint { timeout, ..Endpoint::new("127.0.0.1", port, TlsMode::None) };
+    Account { connections: 1, ..Account::new("work", protocol, endpoint, Login::new("me"), root) }
 }
 
 /// Collects what is told.
@@ -207,9 +167,9 @@ fn a_dry_run_tells_what_only_its_content_can_tell_apart() {
         world.peer.take_commands();
         let (_, told) = world.run(&Options { dry_run: true, ..options.clone() }, vec![]);
         assert!(!world.peer.take_commands().iter().any(|c| c.starts_with("RETR") || c.starts_with("DELE")));
-        let word = |e: &Event| match &e.body {
-            Body::Planned(p) => Some(format!("{} {}", p.action, p.uidl.clone().unwrap_or_default())),
-            _ => None,
+        let word = |e: &Event| {
+            let Body::Planned(p) = &e.body else { return None };
+            Some(format!("{} {}", p.action, p.uidl.clone().unwrap_or_default()))
         };
         told.iter().filter_map(word).collect::<Vec<_>>()
     };
