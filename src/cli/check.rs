@@ -171,6 +171,9 @@ impl Check<'_> {
             Ok(credentials) => credentials,
             Err(error) => return self.without_credentials(&error),
         };
+        if let Some(exposed) = source::exposed(self.account) {
+            self.warn("password", &exposed, Some("chmod 600 it"));
+        }
         match self.account.protocol {
             Protocol::Imap => self.imap(&credentials),
             Protocol::Pop3 => self.pop3(&credentials),

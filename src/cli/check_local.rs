@@ -171,7 +171,8 @@ pub fn noted(account: &Account) -> Result<Vec<(String, String)>, state::Error> {
     let mut state = State::open(&Layout::new(&account.store).state_dir(), state::Access::Read)?;
     let Some(row) = state.find_account(&remote::key(account))? else { return Ok(Vec::new()) };
     let name = |key: &str| crate::mail::FolderName::from_key(key).map(|name| name.to_string()).unwrap_or_default();
-    // Patterns are looked at anew here.
-    let noted = state.notices(row.id)?.into_iter().filter(|(_, kind, _)| kind != "patterns");
+    // These are looked at anew.
+    let anew = |kind: &str| matches!(kind, "patterns" | "password_file");
+    let noted = state.notices(row.id)?.into_iter().filter(|(_, kind, _)| !anew(kind));
     Ok(noted.map(|(folder, _, detail)| (name(&folder), detail)).collect())
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::advice::{self, Advised};
 use super::context::Context;
 use super::exit::{Exit, account_exit, result};
-use super::hold::Held;
+use super::hold::{Failure, Held};
 use super::hooks::{self, News};
 use crate::account::{Account, Protocol, SecretSource};
 use crate::auth::{Credentials, source};
@@ -277,6 +277,9 @@ impl Worker<'_> {
             self.warn(task, message.to_owned(), "no action is needed: the next run carries deletions out again");
         }
         let done = self.work(task, credentials, (held, continuity), sink);
+        if let Err(error) = self.tell_exposed(task, held) {
+            return self.failed(task, &*error);
+        }
         // What was left out or failed is in doubt still.
         let whole = task.is_whole() && done.kinds.iter().all(|kind| *kind == Kind::Guard);
         if continuity == Continuity::Broken
@@ -286,6 +289,18 @@ impl Worker<'_> {
             return self.failed(task, &*error);
         }
         done
+    }
+
+    /// A password that others can read: told once, and again when that changes.
+    fn tell_exposed(&self, task: &Task, held: &mut Held) -> Result<(), Failure> {
+        if !task.work.updates() {
+            return Ok(());
+        }
+        let exposed = source::exposed(&task.account);
+        if let Some(detail) = held.is_news(&task.key(), "password_file", exposed.as_deref())? {
+            self.warn(task, detail, "chmod 600 it");
+        }
+        Ok(())
     }
 
     fn work(

@@ -52,7 +52,8 @@ pub const KEYS: &[Key] = &[
         Form::Choice(AUTH),
         "\"auto\"",
         "\"scram-sha-256\"",
-        "How to log in. `auto` takes the strongest mechanism that both sides know. `apop` is for POP3.",
+        "How to log in. `auto` takes the strongest mechanism that both sides know. `apop` is for POP3: without TLS `auto` takes it \
+         before a password in clear, and a server that refuses it the first time is offered the password once.",
     ),
     key(
         "password_command",
@@ -66,7 +67,7 @@ pub const KEYS: &[Key] = &[
         Form::Path,
         "",
         "\"~/.config/mailferry/work.pass\"",
-        "A file whose first line is the password.",
+        "A file whose first line is the password. One that others can read is warned of.",
     ),
     key(
         "password_env",

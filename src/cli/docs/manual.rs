@@ -164,6 +164,16 @@ fn limitations(out: &mut Roff) {
             "A POP3 server shows one folder and no flags, so POP3 accounts are fetched and never synced. Some providers \
              show only recent mail by POP3, or delete what was fetched, as their web settings say.",
         )
+        .text(
+            "A POP3 server that gives an id (UIDL) again, to another message, is found out by the size or the header: where an id \
+             comes back, where the size is another, where new mail stands beside it, and always before anything is deleted. An \
+             id that passed between two runs to another message of equal size, while nothing else came, is not: `--full` \
+             compares every header.",
+        )
+        .text(
+            "`fetch -n` retrieves nothing, for some servers delete what was. It says `compare` for a message that is here already \
+             by its header: the run itself retrieves it, and stores it only if its content is another.",
+        )
         .text("Google does not allow its mail scope in the device flow: `auth --device` does not work there.")
         .text("Exchange reports sizes that are estimates and refuses keywords; both are known and left in peace.")
         .text("Two machines may sync one server mailbox, each into its own Maildir, but not one shared Maildir at once.")
