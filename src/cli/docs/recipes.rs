@@ -107,7 +107,7 @@ mod tests {
         let accounts = load(&all.join("\n"));
         assert_eq!(accounts.len(), RECIPES.len());
         let of = |name: &str| accounts.iter().find(|account| account.name == name).unwrap();
-        assert!(of("gmail").quirks.gmail && of("backup-anna").quirks.exchange);
+        assert!(of("gmail").quirks.gmail && of("office").quirks.exchange);
         assert_eq!((of("proton").endpoint.host.as_str(), of("proton").endpoint.port), ("127.0.0.1", 1143));
         assert!(of("team").folders.matches(&crate::mail::FolderName::parse("Shared/support/urgent").unwrap()));
         assert!(!of("team").folders.matches(&crate::mail::FolderName::parse("Shared/other/x").unwrap()));
