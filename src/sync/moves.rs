@@ -176,12 +176,14 @@ impl Gone {
 #[must_use]
 pub fn headers_needed(views: &[View], paired: &BTreeSet<At>) -> BTreeMap<FolderId, BTreeSet<Uid>> {
     let gone = gone_by_look(views);
+    let names = gone_by_name(views);
     let mut needed: BTreeMap<FolderId, BTreeSet<Uid>> = BTreeMap::new();
     for view in views {
         for (index, new) in view.remote_new.iter().enumerate() {
             let free =
                 new.row.is_none() && new.header.is_none() && !paired.contains(&At { folder: view.folder, index });
-            if free && look_of(new).is_some_and(|look| gone.contains_key(&look)) {
+            let named = new.message.email_id.as_deref().is_some_and(|id| names.contains_key(id));
+            if free && (named || look_of(new).is_some_and(|look| gone.contains_key(&look))) {
                 needed.entry(view.folder).or_default().insert(new.message.uid);
             }
         }
@@ -189,16 +191,23 @@ pub fn headers_needed(views: &[View], paired: &BTreeSet<At>) -> BTreeMap<FolderI
     needed
 }
 
-/// Finds the moves on the server, with the headers that [`headers_needed`] asked for.
+/// The messages gone from the server by the name that it gave them (EMAILID, X-GM-MSGID).
+fn gone_by_name(views: &[View]) -> HashMap<&str, Vec<&Touched>> {
+    let mut gone: HashMap<&str, Vec<&Touched>> = HashMap::new();
+    for touched in views.iter().flat_map(|v| missing(v, Side::Remote)) {
+        if let Some(email_id) = touched.row.identity.email_id.as_deref() {
+            gone.entry(email_id).or_default().push(touched);
+        }
+    }
+    gone
+}
+
+/// Finds the moves on the server, with the headers that [`headers_needed`] asked for. A name that the server gives only nominates: a
+/// wrong one must not put one message in another's place.
 #[must_use]
 pub fn remote_moves(views: &[View], paired: &BTreeSet<At>) -> BTreeMap<RowId, At> {
     let mut by_look = gone_by_look(views);
-    let mut by_email: HashMap<&str, Vec<&Touched>> = HashMap::new();
-    for touched in views.iter().flat_map(|v| missing(v, Side::Remote)) {
-        if let Some(email_id) = touched.row.identity.email_id.as_deref() {
-            by_email.entry(email_id).or_default().push(touched);
-        }
-    }
+    let mut by_name = gone_by_name(views);
     let mut found = BTreeMap::new();
     let mut used: BTreeSet<RowId> = BTreeSet::new();
     for view in views {
@@ -207,10 +216,11 @@ pub fn remote_moves(views: &[View], paired: &BTreeSet<At>) -> BTreeMap<RowId, At
             if new.row.is_some() || paired.contains(&at) {
                 continue;
             }
-            let named = new.message.email_id.as_deref().and_then(|id| by_email.get_mut(id));
+            let named = new.message.email_id.as_deref().and_then(|id| by_name.get_mut(id));
             let looks = look_of(new).and_then(|look| by_look.get_mut(&look));
-            let row = take(named, &used, |_| true)
-                .or_else(|| take(looks, &used, |t| new.header.is_some() && t.row.identity.header == new.header));
+            let same = |t: &Touched| new.header.is_some() && t.row.identity.header == new.header;
+            let as_long = |t: &Touched| new.message.size.is_none() || t.row.identity.size_wire == new.message.size;
+            let row = take(named, &used, |t| same(t) && as_long(t)).or_else(|| take(looks, &used, same));
             if let Some(id) = row {
                 used.insert(id);
                 found.insert(id, at);
