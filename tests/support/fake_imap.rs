@@ -211,7 +211,11 @@ fn status(name: &str, folder: &Folder, items: &str) -> String {
         "UNSEEN" => unseen as u64,
         _ => 0,
     };
-    let items: Vec<_> = items.trim_matches(['(', ')']).split(' ').map(|i| format!("{i} {}", value(i))).collect();
+    let told = |item: &str| match item {
+        "MAILBOXID" => format!("{item} (F{})", name.bytes().map(|b| format!("{b:02x}")).collect::<String>()),
+        _ => format!("{item} {}", value(item)),
+    };
+    let items: Vec<_> = items.trim_matches(['(', ')']).split(' ').map(told).collect();
     format!("* STATUS \"{name}\" ({})", items.join(" "))
 }
 
@@ -322,6 +326,9 @@ fn fetched(seq: usize, message: &Message, items: &str, by_uid: bool) -> Vec<u8> 
     }
     if items.contains("X-GM-MSGID") {
         parts.push(format!("X-GM-MSGID {}", message.gmail_id()).into_bytes());
+    }
+    if let (true, Some(id)) = (items.contains("EMAILID"), message.email_id()) {
+        parts.push(format!("EMAILID ({id})").into_bytes());
     }
     if items.contains("INTERNALDATE") {
         parts.push(format!("INTERNALDATE \"{}\"", clock::internal_date(message.date)).into_bytes());

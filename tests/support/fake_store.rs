@@ -18,10 +18,17 @@ pub struct Message {
 }
 
 impl Message {
-    /// What Gmail calls it in every folder: the same for the same content.
+    /// What a server with OBJECTID calls it: what its field `X-Email-Id` says, be it true or not.
+    pub fn email_id(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.bytes);
+        text.lines().find_map(|line| line.strip_prefix("X-Email-Id: ")).map(str::to_owned)
+    }
+
+    /// What Gmail calls it in every folder: the same for the same content, but where `X-Email-Id` says something else.
     pub fn gmail_id(&self) -> u64 {
         let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-        self.bytes.iter().fold(0xcbf2_9ce4_8422_2325, mix) >> 1
+        let named = self.email_id().map(String::into_bytes);
+        named.as_ref().unwrap_or(&self.bytes).iter().fold(0xcbf2_9ce4_8422_2325, mix) >> 1
     }
 }
 

@@ -185,8 +185,12 @@ fn limitations(out: &mut Roff) {
             "POP3 ends every message with a line end: one whose last line has none on the server has one after a fetch.",
         )
         .text(
-            "COMPRESS is used on slow lines alone (below some 3 MB a second), UTF8=ACCEPT never: folder names go in modified \
-             UTF-7, which every server knows.",
+            "COMPRESS is used on slow lines alone (below some 3 MB a second and connection, which half a megabyte shows), and \
+             never with a server on this machine.",
+        )
+        .text(
+            "A message with NUL bytes is uploaded only to a server with BINARY; elsewhere it stays here, told with every run. \
+             Many servers, Dovecot among them, show such bytes as others to whoever fetches them.",
         )
         .text("It writes nothing but Maildir, sends no mail and does not filter. It is made for Linux.");
 }

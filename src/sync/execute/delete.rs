@@ -122,7 +122,10 @@ impl Run<'_, '_> {
         for row in rows {
             let Some(name) = &row.identity.email_id else { continue };
             let others = self.engine.state().rows_by_email_id(name)?;
-            let held = others.iter().any(|o| o.folder != row.folder && o.uid.is_some() && o.file.is_some());
+            // A name that stands for several contents is none.
+            let same = |o: &&Row| o.identity.digest.is_some() && o.identity.digest == row.identity.digest;
+            let mut elsewhere = others.iter().filter(|o| o.folder != row.folder).filter(same);
+            let held = elsewhere.any(|o| o.uid.is_some() && o.file.is_some());
             if held && let Some(doomed) = plan.get_mut(&row.id).filter(|d| d.removal == Removal::Trash) {
                 doomed.removal = Removal::Expunge;
             }
