@@ -1,6 +1,6 @@
 //! Listings, numbers and codes that lie: nothing is deleted because of them, and nothing of another message is touched.
 
-use super::stand::{DATE, delete, holding, local, lying, mail, remote, survive};
+use super::stand::{DATE, Told, delete, holding, local, lying, mail, remote, survive};
 use crate::support::fake_imap::{Hook, Store, listing_line};
 use crate::support::message::flags;
 
@@ -48,13 +48,15 @@ fn a_listing_that_stops_half_way_deletes_nothing() {
 fn forged(capabilities: &str, word: &'static str, answer: &'static str) {
     let hook: Hook =
         Box::new(move |c, _| c.line.to_ascii_uppercase().contains(word).then(|| answer.as_bytes().to_vec()));
-    let (fake, mut ferry, lie) = lying(holding(capabilities, &["a", "b", "c"]), hook);
+    let told = Told::default();
+    let (fake, mut ferry, lie) = lying(holding(capabilities, &["a", "b", "c"]), told.count(hook));
     ferry.set("timeout", "\"1s\"");
     ferry.sync();
     lie.set(true);
     fake.change(|s| s.folders.get_mut("INBOX").map(|f| f.add(&mail("d"), &[], DATE)));
     delete(&ferry, "INBOX", "a");
     survive(&ferry, &["sync"], &[0, 65, 69, 75]);
+    told.assert_told(&format!("{word} {answer}"));
     lie.set(false);
     survive(&ferry, &["sync"], &[0, 65]);
     survive(&ferry, &["sync"], &[0, 65]);

@@ -176,6 +176,7 @@ fn a_folder_made_anew_is_recovered_without_a_download() {
 #[test]
 fn odd_names_cross_both_ways() {
     for kind in Kind::ALL {
+        println!("{kind:?}");
         let rig = OtherRig::imap(kind, "names");
         let mut session = rig.mailbox();
         let names = ["Entwürfe & mehr", "日本/語", "two words", "a&b", "50%", "a~b"];

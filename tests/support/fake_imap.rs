@@ -4,14 +4,15 @@
 //! no unasked-for updates.
 
 use super::clock;
-pub use super::fake_store::{Folder, Message, Store};
+pub use super::fake_store::{Filter, Folder, Message, Store};
 use super::message::LETTERS;
 use super::peer::{Command, Conversation, Handler, Peer, Report};
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Result};
 use std::sync::{Arc, Mutex};
 
-/// Answers a command in the server's stead: bytes to say, with `{tag}` for the tag; `None` leaves it to the server.
+/// Answers a command in the server's stead: bytes to say, with `{tag}` for the tag; `None` leaves it to the server. Behind an answer
+/// that ends in NUL and `end` the server hangs up.
 pub type Hook = Box<dyn Fn(&Command, &mut Store) -> Option<Vec<u8>> + Send + Sync>;
 
 /// A running fake.
@@ -70,8 +71,13 @@ pub fn serve(c: &mut Conversation, store: &Mutex<Store>, hook: &Hook) -> Result<
             Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(()),
             other => other?,
         };
-        if let Some(bytes) = hook(&command, &mut lock()) {
-            c.send(replace_tag(&bytes, &command.tag))?;
+        let forged = hook(&command, &mut lock());
+        if let Some(bytes) = forged {
+            let last = bytes.strip_suffix(b"\0end");
+            c.send(replace_tag(last.unwrap_or(&bytes), &command.tag))?;
+            if last.is_some() {
+                return Ok(());
+            }
             continue;
         }
         if command.line.to_ascii_uppercase().contains(" AUTHENTICATE ") && command.line.split(' ').count() == 3 {
@@ -81,7 +87,8 @@ pub fn serve(c: &mut Conversation, store: &Mutex<Store>, hook: &Hook) -> Result<
         let mut out = Vec::new();
         let end = answer(&command, &mut lock(), &mut selected, &mut out);
         out.extend_from_slice(format!("{} {end}\r\n", command.tag).as_bytes());
-        c.send(out)?;
+        let filter = lock().filter.clone();
+        c.send(filter.apply(&command, out))?;
         if end.contains("LOGOUT") {
             return Ok(());
         }
