@@ -14,6 +14,7 @@ mod attacks;
 mod cli;
 mod connection;
 mod fetch;
+mod harm;
 mod import;
 mod servers;
 mod support;

@@ -295,7 +295,7 @@ impl<'a> Walk<'_, 'a> {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let requests = requests(wanted.values().map(|e| &e.entry));
+        let requests = requests(wanted.values().map(|e| &e.entry), server.sample());
         let asked: UidSet = wanted.keys().filter_map(|&n| Uid::new(n)).collect();
         // A row of another tool says nothing about what is here: that is looked up before it is believed.
         let doubtful =
@@ -318,7 +318,7 @@ impl<'a> Walk<'_, 'a> {
         receiver.present = self.present.or(self.looked.as_ref());
         receiver.held = held;
         receiver.wanted = wanted;
-        let mut bodies = Bodies { receiver, keywords, dir, left_out: BTreeSet::new(), got: UidSet::new() };
+        let mut bodies = Bodies { receiver, keywords, dir, left_out: BTreeSet::new(), got: UidSet::new(), bytes: 0 };
         let transferred = transfer(server, &requests, &mut bodies);
         let Bodies { mut receiver, left_out, got, .. } = bodies;
         let committed = match receiver.failed {

@@ -1,8 +1,9 @@
 //! What the steps of one account's run share: the job, the Maildir, the state, connections, and what is told.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::imap::{Login, MailboxName, Session};
 use crate::mail::pattern::Patterns;
@@ -38,6 +39,8 @@ pub struct Options {
     pub limit: Option<u64>,
     /// Only these folders.
     pub only: Option<Patterns>,
+    /// What the server does not permit is a failure and no standing condition: a restore was asked for.
+    pub must_upload: bool,
 }
 
 /// One account's run.
@@ -72,6 +75,7 @@ impl Folder {
     pub fn is_on(&self, side: Side) -> bool {
         match self.action {
             Action::Lost(missing) | Action::Remove(missing) => missing != side,
+            Action::Gone => false,
             Action::Sync | Action::Recreate | Action::CreateLocal | Action::CreateRemote => true,
         }
     }
@@ -96,6 +100,8 @@ pub struct Engine<'a> {
     state: Mutex<&'a mut State>,
     report: Mutex<Report>,
     spare: Mutex<Vec<Conn>>,
+    /// The server cannot be asked to compress.
+    uncompressed: AtomicBool,
     started: Instant,
 }
 
@@ -121,6 +127,7 @@ impl<'a> Engine<'a> {
             state: Mutex::new(state),
             report: Mutex::new(Report::default()),
             spare: Mutex::new(Vec::new()),
+            uncompressed: AtomicBool::new(false),
             started: Instant::now(),
         }
     }
@@ -163,7 +170,7 @@ impl<'a> Engine<'a> {
         if let Some(conn) = idle {
             return Ok(conn);
         }
-        let session = Session::open(&Login {
+        let mut session = Session::open(&Login {
             account: self.job.account,
             credentials: self.job.credentials,
             stop: self.job.stop,
@@ -171,18 +178,32 @@ impl<'a> Engine<'a> {
             trace: self.job.trace.cloned(),
             once: false,
         })?;
+        if self.uncompressed.load(Ordering::Relaxed) {
+            session.leave_uncompressed();
+        }
         Ok(Conn::new(session))
     }
 
-    /// Whether the server is on this machine.
+    /// Tells a connection how long so many bytes of messages took, which may turn compression on. A server that breaks off over
+    /// that is not asked for it again.
+    ///
+    /// # Errors
+    /// A failing connection.
+    pub fn weigh(&self, conn: &mut Conn, bytes: u64, time: Duration) -> Result<(), Error> {
+        let weighed = conn.session.weigh(bytes, time);
+        self.uncompressed.fetch_or(weighed.is_err(), Ordering::Relaxed);
+        Ok(weighed?)
+    }
+
+    /// Asks something of the connection that will be used next.
     ///
     /// # Errors
     /// When there is no connection and none can be had.
-    pub fn is_loopback(&self) -> Result<bool, Error> {
+    pub fn with_spare<T>(&self, ask: impl FnOnce(&mut Conn) -> T) -> Result<T, Error> {
         let mut conn = self.connection()?;
-        let loopback = conn.session.is_loopback();
+        let answer = ask(&mut conn);
         self.give_back(conn);
-        Ok(loopback)
+        Ok(answer)
     }
 
     /// Gives a connection back; a dead one is dropped.

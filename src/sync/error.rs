@@ -18,6 +18,9 @@ pub enum Error {
     /// A stop was asked for.
     #[error("interrupted")]
     Interrupted,
+    /// The server lets nothing be changed in the folder.
+    #[error("the server lets nothing be changed in it")]
+    ReadOnly,
     /// Something that must not be carried out.
     #[error("{0}")]
     Guard(String),
@@ -41,7 +44,7 @@ impl Severity for Error {
             Self::Maildir(e) => e.scope(),
             Self::State(e) => e.scope(),
             Self::Interrupted => Scope::Run,
-            Self::Guard(_) => Scope::Folder,
+            Self::ReadOnly | Self::Guard(_) => Scope::Folder,
         }
     }
     fn retry(&self) -> Retry {
@@ -49,7 +52,7 @@ impl Severity for Error {
             Self::Imap(e) => e.retry(),
             Self::Maildir(e) => e.retry(),
             Self::State(e) => e.retry(),
-            Self::Interrupted | Self::Guard(_) => Retry::Later,
+            Self::Interrupted | Self::ReadOnly | Self::Guard(_) => Retry::Later,
         }
     }
     fn kind(&self) -> Kind {
@@ -58,6 +61,7 @@ impl Severity for Error {
             Self::Maildir(e) => e.kind(),
             Self::State(e) => e.kind(),
             Self::Interrupted => Kind::Interrupted,
+            Self::ReadOnly => Kind::Protocol,
             Self::Guard(_) => Kind::Guard,
         }
     }
@@ -67,6 +71,7 @@ impl Severity for Error {
             Self::Maildir(e) => e.hint(),
             Self::State(e) => e.hint(),
             Self::Interrupted => Some("run it again: it goes on where it stopped".into()),
+            Self::ReadOnly => Some("the owner of the folder can give the right".into()),
             Self::Guard(_) => Some("look at what is missing; --allow-mass-delete lets it pass".into()),
         }
     }

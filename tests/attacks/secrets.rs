@@ -116,7 +116,8 @@ fn hooks_and_tunnels_get_no_secret() {
 /// An account that logs in with a token from an external helper.
 fn with_token(port: u16, protocol: &str, mechanism: &str) -> Ferry {
     let mut ferry = Ferry::new();
-    let helper = ferry.home().join("secret");
+    fs::create_dir_all(ferry.home().join(".config")).expect("folder");
+    let helper = ferry.home().join(".config/secret");
     fs::write(&helper, format!("{SECRET}\n")).expect("token");
     let keys = AccountKeys::plain(protocol, port, "someone")
         .text("auth", mechanism)

@@ -2,11 +2,13 @@
 
 pub mod clock;
 pub mod corpus;
+pub mod disk;
 pub mod dovecot;
 pub mod fake_imap;
 pub mod fake_pop3;
 pub mod fake_store;
 pub mod ferry;
+pub mod ground;
 pub mod guardian;
 pub mod issuer;
 pub mod local;
@@ -23,5 +25,7 @@ pub mod rig;
 pub mod scenario;
 pub mod scenario_change;
 pub mod scenario_table;
+pub mod shelf;
 pub mod story;
+pub mod strace;
 pub mod tls;
