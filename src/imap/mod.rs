@@ -19,6 +19,8 @@ mod framing;
 mod idle;
 mod list;
 mod login;
+#[cfg(test)]
+mod mutation_tests;
 pub mod name;
 mod parse;
 pub mod quirks;

@@ -177,6 +177,12 @@ impl Run<'_, '_> {
         for &i in which {
             let Some(local) = batch.get(i) else { continue };
             let Some(place) = Place::from_bytes(&local.place) else { continue };
+            // A mail reader may have renamed, moved or deleted it since: found out before the server is told of it, this costs nothing,
+            // and the next run sees what became of it.
+            if read::open(&target.dir, &place).is_err() {
+                self.mark_failed(folder);
+                continue;
+            }
             let lazy = Lazy { dir: &target.dir, place, open: None, done: false };
             bodies.push((i, mask.keep(&local.flags), local, lazy));
         }
