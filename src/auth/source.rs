@@ -3,6 +3,7 @@
 use std::env;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -129,6 +130,16 @@ fn from_file(account: &Account, key: &'static str, path: &Path) -> Result<Secret
     file.take(LONGEST).read_to_end(&mut bytes).map_err(broken)?;
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     usable(account, key, line)
+}
+
+/// What is wrong with the file that holds the account's password, if others can read it: a warning, not a refusal, as secrets
+/// that a machine's keeper mounts are often so.
+#[must_use]
+pub fn exposed(account: &Account) -> Option<String> {
+    let SecretSource::File(path) = &account.login.secret else { return None };
+    let mode = std::fs::metadata(path).ok()?.mode();
+    let shown = clean(&path.display().to_string());
+    (mode & 0o044 != 0).then(|| format!("password_file {shown} can be read by others (mode {:03o})", mode & 0o777))
 }
 
 fn ask(account: &Account, stop: &Stop, interactive: bool) -> Result<Secret, Error> {

@@ -91,6 +91,20 @@ impl Held {
         Ok(if doubtful { Continuity::Broken } else { Continuity::Same })
     }
 
+    /// Records a standing condition of the account, or that it holds no longer; gives it where it is to be told.
+    ///
+    /// # Errors
+    /// Those of the state.
+    pub fn is_news(&mut self, key: &Key<'_>, kind: &str, detail: Option<&str>) -> Result<Option<String>, Failure> {
+        let Some(row) = self.state.find_account(key).map_err(boxed)?.filter(|_| !self.dry_run) else { return Ok(None) };
+        let Some(detail) = detail else {
+            self.state.clear_notice(row.id, "", kind).map_err(boxed)?;
+            return Ok(None);
+        };
+        let is_new = self.state.notice(row.id, "", kind, detail).map_err(boxed)?;
+        Ok(is_new.then(|| detail.to_owned()))
+    }
+
     /// Records that the account's run has dealt with the doubt.
     ///
     /// # Errors

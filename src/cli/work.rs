@@ -1,5 +1,6 @@
 //! One account's part of a run: secret, work, summary, hooks.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,15 +9,16 @@ use std::time::Instant;
 use super::advice::{self, Advised};
 use super::context::Context;
 use super::exit::{Exit, account_exit, result};
-use super::hold::Held;
+use super::hold::{Failure, Held};
 use super::hooks::{self, News};
 use crate::account::{Account, Protocol, SecretSource};
 use crate::auth::{Credentials, source};
 use crate::job::Report;
+use crate::mail::FolderName;
 use crate::severity::{Kind, Severity};
 use crate::state::account::Key;
 use crate::state::{Continuity, State};
-use crate::ui::event::{Body, Event, Sink, Summary};
+use crate::ui::event::{Body, Event, Figures, Sink, Summary};
 use crate::{fetch, sync};
 
 /// What is done.
@@ -104,6 +106,8 @@ pub struct Done {
     pub progress: bool,
     /// Files that are new or changed.
     pub changed: Vec<PathBuf>,
+    /// What was done in each folder.
+    pub folders: BTreeMap<FolderName, Figures>,
     /// Its exit.
     pub exit: Exit,
 }
@@ -120,8 +124,8 @@ impl Done {
 
 impl From<Report> for Done {
     fn from(report: Report) -> Self {
-        let Report { summary, kinds, progress, changed } = report;
-        Self { summary, kinds, progress, changed, exit: Exit::Ok }
+        let Report { summary, kinds, progress, changed, folders } = report;
+        Self { summary, kinds, progress, changed, folders, exit: Exit::Ok }
     }
 }
 
@@ -198,6 +202,10 @@ impl Worker<'_> {
     /// Decides the exit and tells the summary.
     pub fn end(&self, task: &Task, done: Done) -> Done {
         let done = done.decided();
+        for (name, figures) in done.folders.iter().filter(|(_, figures)| **figures != Figures::default()) {
+            let (account, folder) = (Some(task.account.name.clone()), Some(name.to_string()));
+            self.sink.event(Event { body: Body::Folder(figures.clone()), account, folder });
+        }
         self.tell(task, Body::Summary(done.summary.clone()));
         done
     }
@@ -269,6 +277,9 @@ impl Worker<'_> {
             self.warn(task, message.to_owned(), "no action is needed: the next run carries deletions out again");
         }
         let done = self.work(task, credentials, (held, continuity), sink);
+        if let Err(error) = self.tell_exposed(task, held) {
+            return self.failed(task, &*error);
+        }
         // What was left out or failed is in doubt still.
         let whole = task.is_whole() && done.kinds.iter().all(|kind| *kind == Kind::Guard);
         if continuity == Continuity::Broken
@@ -278,6 +289,18 @@ impl Worker<'_> {
             return self.failed(task, &*error);
         }
         done
+    }
+
+    /// A password that others can read: told once, and again when that changes.
+    fn tell_exposed(&self, task: &Task, held: &mut Held) -> Result<(), Failure> {
+        if !task.work.updates() {
+            return Ok(());
+        }
+        let exposed = source::exposed(&task.account);
+        if let Some(detail) = held.is_news(&task.key(), "password_file", exposed.as_deref())? {
+            self.warn(task, detail, "chmod 600 it");
+        }
+        Ok(())
     }
 
     fn work(

@@ -52,7 +52,8 @@ pub const KEYS: &[Key] = &[
         Form::Choice(AUTH),
         "\"auto\"",
         "\"scram-sha-256\"",
-        "How to log in. `auto` takes the strongest mechanism that both sides know. `apop` is for POP3.",
+        "How to log in. `auto` takes the strongest mechanism that both sides know. `apop` is for POP3: without TLS `auto` takes it \
+         before a password in clear, and a server that refuses it the first time is offered the password once.",
     ),
     key(
         "password_command",
@@ -66,7 +67,7 @@ pub const KEYS: &[Key] = &[
         Form::Path,
         "",
         "\"~/.config/mailferry/work.pass\"",
-        "A file whose first line is the password.",
+        "A file whose first line is the password. One that others can read is warned of.",
     ),
     key(
         "password_env",
@@ -80,7 +81,7 @@ pub const KEYS: &[Key] = &[
         Form::Text,
         "",
         "\"mailferry-work\"",
-        "The service name of an entry in the desktop's keyring; the entry's user is `user`. Needs a mailferry that was built with the feature keyring.",
+        "The service name of an entry in the desktop's keyring (the Secret Service of GNOME Keyring or KWallet), whose attributes are `service`, this name, and `username`, the user name: `mailferry setup` makes one, and so does `secret-tool store --label=mail service mailferry-work username me@example.org`. It needs your session; cron has none.",
     ),
     key(
         "password",

@@ -97,26 +97,56 @@ pub struct Remembered {
     pub after: Option<Capabilities>,
     /// The login went through without a challenge: commands may follow it in the same flight.
     pub direct: bool,
+    /// What the stamp of the greeting is worth.
+    pub apop: Apop,
+    /// What was sent behind the login, ahead of its answer, was not answered in order, whatever CAPA says of PIPELINING: seen with
+    /// Cyrus 3.6 behind AUTH.
+    pub alone: bool,
+}
+
+/// Whether a server that shows the stamp of APOP can do it. Some cannot, because they keep only hashes of passwords.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Apop {
+    /// Not tried.
+    #[default]
+    Unknown,
+    /// It has logged us in.
+    Works,
+    /// It was refused, and then the password itself was taken.
+    Fails,
 }
 
 impl Remembered {
     /// The text kept in the state.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let direct = if self.direct { "direct" } else { "" };
+        let apop = match self.apop {
+            Apop::Unknown => "",
+            Apop::Works => " apop",
+            Apop::Fails => " no-apop",
+        };
+        let (direct, alone) = (if self.direct { "direct" } else { "" }, if self.alone { " alone" } else { "" });
+        let words = format!("{direct}{apop}{alone}");
         let after = self.after.as_ref().map(|after| format!("\n.\n{}", after.text())).unwrap_or_default();
-        format!("{direct}\n{}{after}", self.before.text())
+        format!("{words}\n{}{after}", self.before.text())
     }
 
     /// From the text kept in the state; anything can be read.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
-        let (direct, rest) = text.split_once('\n').unwrap_or_default();
+        let (words, rest) = text.split_once('\n').unwrap_or_default();
+        let has = |word| words.split(' ').any(|w| w == word);
         let (before, after) = match rest.split_once("\n.\n") {
             Some((before, after)) => (before, Some(Capabilities::from_text(after))),
             None => (rest, None),
         };
-        Self { before: Capabilities::from_text(before), after, direct: direct == "direct" }
+        let before = Capabilities::from_text(before);
+        let apop = match (has("apop"), has("no-apop")) {
+            (true, _) => Apop::Works,
+            (false, true) => Apop::Fails,
+            (false, false) => Apop::Unknown,
+        };
+        Self { before, after, direct: has("direct"), apop, alone: has("alone") }
     }
 }
 
@@ -152,10 +182,20 @@ mod tests {
 
     #[test]
     fn memory_round_trips() {
-        let one = Remembered { before: Capabilities::from_text("TOP\nSASL PLAIN LOGIN"), after: None, direct: true };
+        let one = Remembered {
+            before: Capabilities::from_text("TOP\nSASL PLAIN LOGIN"),
+            after: None,
+            direct: true,
+            apop: Apop::Unknown,
+            alone: false,
+        };
         assert_eq!(Remembered::from_text(&one.to_text()), one);
         let both = Remembered { after: Some(Capabilities::from_text("PIPELINING")), ..one };
         assert_eq!(Remembered::from_text(&both.to_text()), both);
+        for (direct, apop) in [(true, Apop::Works), (false, Apop::Works), (true, Apop::Fails), (false, Apop::Fails)] {
+            let stamped = Remembered { apop, direct, alone: direct, ..both.clone() };
+            assert_eq!(Remembered::from_text(&stamped.to_text()), stamped);
+        }
         assert_eq!(Remembered::from_text(""), Remembered::default());
     }
 }

@@ -94,6 +94,9 @@ pub enum Error {
     /// The login was refused.
     #[error("the server refused the login: {0}")]
     Login(Refusal),
+    /// APOP was refused: for the password, or because the greeting promises what the server cannot do.
+    #[error("the server refused the login: {0}")]
+    Apop(Refusal),
     /// What the profile wants and what the server offers have nothing in common.
     #[error(transparent)]
     Mechanism(#[from] sasl::Refusal),
@@ -153,6 +156,7 @@ impl Severity for Error {
             Self::Refused { .. } => Scope::Message,
             Self::Greeting(_)
             | Self::Login(_)
+            | Self::Apop(_)
             | Self::Mechanism(_)
             | Self::Exchange(_)
             | Self::NoTls(_)
@@ -167,7 +171,7 @@ impl Severity for Error {
         match self {
             Self::Transport(error) => error.retry(),
             Self::Greeting(_) => Retry::Later,
-            Self::Login(refusal) | Self::NoTls(refusal) | Self::Refused { refusal, .. } => {
+            Self::Login(refusal) | Self::Apop(refusal) | Self::NoTls(refusal) | Self::Refused { refusal, .. } => {
                 match refusal.kind(Kind::Protocol) {
                     Kind::TryLater => Retry::Later,
                     Kind::Usage
@@ -190,7 +194,7 @@ impl Severity for Error {
         match self {
             Self::Transport(error) => error.kind(),
             Self::Greeting(refusal) => refusal.kind(Kind::TryLater),
-            Self::Login(refusal) => refusal.kind(Kind::Auth),
+            Self::Login(refusal) | Self::Apop(refusal) => refusal.kind(Kind::Auth),
             Self::Mechanism(refusal) => refusal.kind(),
             Self::Exchange(error) => error.kind(),
             Self::NoTls(refusal) | Self::Refused { refusal, .. } => refusal.kind(Kind::Protocol),
@@ -203,17 +207,25 @@ impl Severity for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Transport(error) => error.hint(),
-            Self::Greeting(refusal) | Self::Login(refusal) => match refusal.code {
+            Self::Greeting(refusal) | Self::Login(refusal) | Self::Apop(refusal) => match refusal.code {
                 Some(Code::InUse) => Some("another program reads this mailbox now; the next run tries again".into()),
                 Some(Code::LoginDelay) => Some("the server wants more time between two logins: run less often".into()),
                 Some(Code::SysTemp) => Some("the server is in trouble; the next run tries again".into()),
                 Some(Code::SysPerm) => Some("the server's operator has to repair this mailbox".into()),
+                Some(Code::Other(_)) | None if matches!(self, Self::Apop(_)) => Some(
+                    "check user and password; a server that keeps only hashes of passwords cannot do APOP, whatever its \
+                     greeting says: then set auth = \"plain\", and tls if it has that"
+                        .into(),
+                ),
                 Some(Code::Auth | Code::Other(_)) | None => None,
             },
             Self::NoTls(_) => Some("set tls = \"implicit\" (port 995) if the server has that".into()),
             Self::Unsendable { .. } => Some("check user and password; auth = \"plain\" takes longer ones".into()),
             Self::Mechanism(refusal) => refusal.hint(),
             Self::Exchange(error) => error.hint(),
+            Self::Protocol { command: "the connection", text } if text.starts_with("* ") => {
+                Some("it speaks IMAP: set protocol = \"imap\", or the port of POP3 (995, or 110 with starttls)".into())
+            }
             Self::Protocol { command: "the connection", .. } => {
                 Some("is that a POP3 server? Check host, port, tls and protocol".into())
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::capability::{Capabilities, Remembered};
+use super::capability::{Apop, Capabilities, Remembered};
 use super::command::{self, Command};
 use super::error::{Error, Refusal};
 use super::link::Link;
@@ -27,6 +27,10 @@ pub struct Profile<'a> {
     pub port: u16,
     /// The mechanism wanted.
     pub mechanism: AuthMechanism,
+    /// What a stamp in the greeting is worth.
+    pub apop: Apop,
+    /// Nothing is sent behind the login before it is answered.
+    pub alone: bool,
     /// The key `timeout`.
     pub timeout: Duration,
 }
@@ -131,7 +135,7 @@ impl<'a> Authorization<'a> {
         // Without USER, PASS or APOP only a session that has shown it takes an initial response may be sent ahead.
         let known = remembered.is_some_and(|memory| memory.direct);
         let sasl = proof.iter().any(|step| matches!(step, Step::Exchange(_)));
-        let ahead = before.hears_behind_the_login(sasl) && (known || !sasl);
+        let ahead = before.hears_behind_the_login(sasl) && (known || !sasl) && !self.profile.alone;
         let mut steps = Vec::new();
         if remembered.is_some() && ask {
             steps.push(Step::Capa);
@@ -151,12 +155,14 @@ impl<'a> Authorization<'a> {
 
     fn choose(&mut self, credentials: &Credentials, before: &Capabilities) -> Result<Mechanism, Error> {
         let mechanisms = before.sasl();
+        let named = self.profile.mechanism == AuthMechanism::Apop;
+        let stamp = self.stamp.as_deref().filter(|_| named || self.profile.apop != Apop::Fails);
+        let usable = |stamp| credentials.secret.as_ref().is_some_and(|secret| sasl::apop(stamp, secret).is_some());
         let offer = Offer {
             mechanisms: &mechanisms,
             commands: sasl::Commands {
                 login: before.has("USER") || mechanisms.is_empty(),
-                // Servers show a stamp without supporting APOP: never by itself.
-                apop: self.stamp.is_some() && self.profile.mechanism == AuthMechanism::Apop,
+                apop: stamp.is_some_and(|stamp| named || usable(stamp)),
             },
             encrypted: self.link.stream().is_encrypted(),
             have: sasl::Have {
@@ -220,7 +226,8 @@ impl<'a> Authorization<'a> {
             self.link.send(Command::Uidl)?;
             self.link.send(Command::List)?;
         }
-        let mut memory = Remembered { before, after: None, direct: true };
+        let Profile { apop, alone, .. } = self.profile;
+        let mut memory = Remembered { before, after: None, direct: true, apop, alone };
         for (at, step) in steps.iter_mut().enumerate() {
             if at >= early {
                 send(&mut self.link, step)?;
@@ -239,7 +246,11 @@ impl<'a> Authorization<'a> {
                 Step::Line(_, _, word) => {
                     let status = self.link.status(word)?;
                     if !status.ok {
-                        return Err(Error::Login(Refusal::of(&status)));
+                        let refusal = Refusal::of(&status);
+                        return Err(if *word == "APOP" { Error::Apop(refusal) } else { Error::Login(refusal) });
+                    }
+                    if *word == "APOP" {
+                        memory.apop = Apop::Works;
                     }
                 }
                 Step::Exchange(exchange) => memory.direct = converse(&mut self.link, exchange, ahead)?,

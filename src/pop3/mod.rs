@@ -12,7 +12,7 @@ pub mod parse;
 pub mod session;
 pub mod transfer;
 
-pub use capability::{Capabilities, Remembered};
+pub use capability::{Apop, Capabilities, Remembered};
 pub use error::{Code, Error, Refusal};
 pub use login::{Authorization, Profile};
 pub use open::{Login, open, wait};

@@ -29,6 +29,8 @@ pub struct Mailbox {
     pub commands: Vec<String>,
     /// How many sessions there were.
     pub sessions: u32,
+    /// How many bytes the longest of them sent and heard.
+    pub longest: (usize, usize),
 }
 
 /// How the server behaves.
@@ -44,6 +46,8 @@ pub struct Behaviour {
     pub answers: Vec<(&'static str, &'static str)>,
     /// The connection is closed after so many bytes of output.
     pub cut_after: Option<usize>,
+    /// The connection is closed after so many bytes of input.
+    pub deaf_after: Option<usize>,
     /// Everything retrieved is deleted by QUIT.
     pub expire_zero: bool,
     /// Dots are not stuffed.
@@ -55,11 +59,12 @@ pub struct Behaviour {
 impl Default for Behaviour {
     fn default() -> Self {
         Self {
-            greeting: "+OK ready <1896.697170952@dbc.mtview.ca.us>".into(),
+            greeting: "+OK ready".into(),
             capabilities: vec!["TOP", "UIDL", "USER", "RESP-CODES", "PIPELINING"],
             capabilities_after: None,
             answers: Vec::new(),
             cut_after: None,
+            deaf_after: None,
             expire_zero: false,
             forgets_stuffing: false,
             unasked: None,
@@ -139,7 +144,7 @@ impl Peer {
     }
 
     fn session(&self, socket: OwnedFd, behaviour: Behaviour) -> Session {
-        Session { socket: socket.into(), mailbox: Arc::clone(&self.mailbox), behaviour, sent: 0 }
+        Session { socket: socket.into(), mailbox: Arc::clone(&self.mailbox), behaviour, sent: 0, heard: 0 }
     }
 
     /// Listens on a loopback port: the sessions behave as `script` says in turn, those after it as [`Peer::behaviour`].
@@ -168,6 +173,7 @@ struct Session {
     mailbox: Arc<Mutex<Mailbox>>,
     behaviour: Behaviour,
     sent: usize,
+    heard: usize,
 }
 
 impl Session {
@@ -176,7 +182,8 @@ impl Session {
         let room = self.behaviour.cut_after.map_or(usize::MAX, |cut| cut.saturating_sub(self.sent));
         let part = &bytes[..bytes.len().min(room)];
         self.sent += part.len();
-        self.socket.write_all(part).is_ok() && part.len() == bytes.len()
+        let whole = part.len() == bytes.len();
+        self.socket.write_all(part).is_ok() && whole
     }
 
     fn line(&mut self, text: &str) -> bool {
@@ -252,6 +259,8 @@ impl Session {
                 _ => self.line("-ERR unknown"),
             };
         }
+        let longest = &mut self.mailbox.lock().unwrap().longest;
+        *longest = (longest.0.max(self.sent), longest.1.max(self.heard));
         self.sent
     }
 
@@ -294,8 +303,16 @@ impl Session {
                 return Some(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
             }
             let mut buffer = [0; 4096];
-            match self.socket.read(&mut buffer) {
-                Ok(n) if n > 0 => input.extend_from_slice(&buffer[..n]),
+            let room = self.behaviour.deaf_after.map_or(buffer.len(), |deaf| deaf.saturating_sub(self.heard));
+            if room == 0 {
+                return None;
+            }
+            let most = room.min(buffer.len());
+            match self.socket.read(&mut buffer[..most]) {
+                Ok(n) if n > 0 => {
+                    self.heard += n;
+                    input.extend_from_slice(&buffer[..n]);
+                }
                 _ => return None,
             }
         }

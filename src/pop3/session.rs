@@ -76,11 +76,17 @@ impl Transaction {
         &self.remembered
     }
 
-    /// Reads what was sent ahead: then every command is answered, and nothing else may have come.
-    fn settle(&mut self, next: Command) -> Result<(), Error> {
+    /// Reads the listing, if it was sent for ahead.
+    pub(super) fn read_ahead(&mut self) -> Result<(), Error> {
         if self.listing_ahead {
             self.held = Some(self.listing()?);
         }
+        Ok(())
+    }
+
+    /// Reads what was sent ahead: then every command is answered, and nothing else may have come.
+    fn settle(&mut self, next: Command) -> Result<(), Error> {
+        self.read_ahead()?;
         self.link.nothing_unasked(next.name())
     }
 

@@ -182,8 +182,10 @@ impl State {
     /// # Errors
     /// Those of the database.
     pub fn begin_run(&mut self, account: AccountId) -> Result<(), Error> {
-        self.connection().execute("UPDATE account SET unfinished = 1 WHERE id = ?1", [account.0])?;
-        Ok(())
+        self.commit_counted(|db| {
+            db.execute("UPDATE account SET unfinished = 1 WHERE id = ?1", [account.0])?;
+            Ok(())
+        })
     }
 
     /// Forgets that everything was ever compared: it is to be done again, by as many runs as it takes.
@@ -200,11 +202,13 @@ impl State {
     /// # Errors
     /// Those of the database.
     pub fn end_run(&mut self, account: AccountId, at: i64, result: &str, full: bool) -> Result<(), Error> {
-        self.connection().execute(
-            "UPDATE account SET unfinished = 0, last_run = ?2, last_result = ?3,
-                full_at = CASE WHEN ?4 THEN ?2 ELSE full_at END WHERE id = ?1",
-            params![account.0, at, result, full],
-        )?;
-        Ok(())
+        self.commit_counted(|db| {
+            db.execute(
+                "UPDATE account SET unfinished = 0, last_run = ?2, last_result = ?3,
+                    full_at = CASE WHEN ?4 THEN ?2 ELSE full_at END WHERE id = ?1",
+                params![account.0, at, result, full],
+            )?;
+            Ok(())
+        })
     }
 }

@@ -251,7 +251,7 @@ fn folder(
         Action::CreateRemote if dry => {
             engine.event(Some(&step.name), Body::Planned(folder_step("create_folder", Side::Remote)))
         }
-        Action::CreateRemote => mailbox = Some(create(engine, conn, listing, &step.name)?),
+        Action::CreateRemote => mailbox = Some(create(conn, listing, &step.name)?),
         // Told of at the end, unless it was only renamed.
         Action::Lost(_) => {}
         Action::Sync => {
@@ -340,7 +340,7 @@ impl crate::severity::Severity for LostFolder {
     }
 }
 
-fn create(engine: &Engine<'_>, conn: &mut Conn, listing: &Listing, name: &FolderName) -> Result<MailboxName, Error> {
+fn create(conn: &mut Conn, listing: &Listing, name: &FolderName) -> Result<MailboxName, Error> {
     let utf8 = conn.session.utf8_names();
     let mailbox = imap::name::encode(name, listing.delimiter, utf8)
         .ok_or_else(|| Error::Guard(format!("the server cannot have a folder named {name}")))?;
@@ -352,7 +352,6 @@ fn create(engine: &Engine<'_>, conn: &mut Conn, listing: &Listing, name: &Folder
     {
         return Err(error.into());
     }
-    engine.event(Some(name), Body::Folder(crate::ui::event::FolderDone::default()));
     Ok(mailbox)
 }
 

@@ -95,3 +95,15 @@ fn a_token_command_is_asked_again_after_a_refusal() {
         Some(OAuth2 { token_command: Some(CommandLine::Shell("exit 1".to_owned())), ..OAuth2::default() });
     assert_eq!(resolve(&account, &stop, false).unwrap_err().kind(), Kind::Auth);
 }
+
+#[test]
+fn a_password_file_that_others_can_read_is_told_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let account = account(SecretSource::File(file.path().to_owned()));
+    for (mode, told) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o444, true)] {
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(exposed(&account).is_some(), told, "{mode:o}");
+    }
+    assert_eq!(exposed(&super::tests::account(SecretSource::Ask)), None);
+}

@@ -71,16 +71,18 @@ fn output(out: &mut Roff) {
     out.section("OUTPUT")
         .text(
             "On a terminal there is a progress bar while work goes on and one summary line per account. Elsewhere nothing \
-             is printed unless something is wrong, so that cron sends no mail; `-v` adds the summary. Errors say what \
+             is printed unless something is wrong, so that cron sends no mail; `-v` adds the summary, and everywhere a line for \
+             each folder in which something changed. Errors say what \
              failed, why in the server's own words, and what to do. Data that was asked for goes to standard output, \
              everything else to standard error.",
         )
         .text(
             "With `--json` standard output holds one object a line, each with `event` and `time`, and where it applies \
-             `account` and `folder`. Events of a run are `account_started`, `folder`, `planned` (with -n), `warning`, \
-             `error` (with `kind`, `message`, `hint`) and one `summary` per account with `downloaded`, `uploaded`, \
-             `flags_local`, `flags_remote`, `deleted_local`, `deleted_remote`, `moved_local`, `moved_remote`, `skipped`, \
-             `folders`, `bytes_in`, `bytes_out`, `round_trips`, `elapsed_ms`, `result` (ok, partial, failed) and `exit`. \
+             `account` and `folder`. Events of a run are `account_started`, `planned` (with -n), `warning`, `error` (with \
+             `kind`, `message`, `hint`), a `folder` for each in which something was done, and one `summary` per account; the \
+             two have `downloaded`, `uploaded`, \
+             `flags_local`, `flags_remote`, `deleted_local`, `deleted_remote`, `moved_local`, `moved_remote`, `skipped`, and \
+             the summary also `folders`, `bytes_in`, `bytes_out`, `round_trips`, `elapsed_ms`, `result` (ok, partial, failed) and `exit`. \
              `status`, `check`, `folders` and `verify` print one object per account, check, folder or difference. Later \
              versions may add fields and events.",
         );
@@ -99,6 +101,10 @@ fn files(out: &mut Roff) {
              messages by content and downloads nothing that is there.",
         )
         .item(
+            "~/.local/state/mailferry/tokens/",
+            "Tokens of accounts that sign in by OAuth 2.0, mode 0600; under $XDG_STATE_HOME if that is set.",
+        )
+        .item(
             "FOLDER/dovecot-keywords",
             "The names of the keywords that the letters a to z in file names stand for, in Dovecot's format.",
         );
@@ -108,6 +114,11 @@ fn environment(out: &mut Roff) {
     out.section("ENVIRONMENT")
         .item("MAILFERRY_CONFIG", "The config file, unless `--config` names one.")
         .item("XDG_CONFIG_HOME, HOME", "Where the config file is looked for; HOME is also `~` in paths.")
+        .item("XDG_STATE_HOME", "Where tokens of OAuth 2.0 are kept, if it is set.")
+        .item(
+            "DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR",
+            "The session bus, on which `password_keyring` finds the keyring. cron has none.",
+        )
         .item("CREDENTIALS_DIRECTORY", "Set by systemd: an account without a password key takes the password from the file mailferry.ACCOUNT in it.")
         .item("NO_COLOR", "No colours, unless `--color always` is given.")
         .item(
@@ -152,6 +163,16 @@ fn limitations(out: &mut Roff) {
         .text(
             "A POP3 server shows one folder and no flags, so POP3 accounts are fetched and never synced. Some providers \
              show only recent mail by POP3, or delete what was fetched, as their web settings say.",
+        )
+        .text(
+            "A POP3 server that gives an id (UIDL) again, to another message, is found out by the size or the header: where an id \
+             comes back, where the size is another, where new mail stands beside it, and always before anything is deleted. An \
+             id that passed between two runs to another message of equal size, while nothing else came, is not: `--full` \
+             compares every header.",
+        )
+        .text(
+            "`fetch -n` retrieves nothing, for some servers delete what was. It says `compare` for a message that is here already \
+             by its header: the run itself retrieves it, and stores it only if its content is another.",
         )
         .text("Google does not allow its mail scope in the device flow: `auth --device` does not work there.")
         .text("Exchange reports sizes that are estimates and refuses keywords; both are known and left in peace.")

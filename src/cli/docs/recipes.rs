@@ -9,7 +9,7 @@ struct Recipe {
     profile: &'static str,
 }
 
-const RECIPES: [Recipe; 7] = [
+const RECIPES: [Recipe; 6] = [
     Recipe {
         title: "Gmail, labels as folders",
         text: "Each label is a folder, and a message with several labels is downloaded once. Deleting it in one folder takes that label away; the last one goes to the Trash. Moving it to another folder changes one label and leaves the others. All Mail, Starred and Important only show messages again and are left out.",
@@ -40,24 +40,6 @@ protocol = "imap"
 user = "me@company.example"
 folders = ["*", "!Calendar*", "!Contacts*", "!Tasks", "!Notes", "!Journal"]
 oauth2 = { client_id = "00000000-0000-0000-0000-000000000000", auth_url = "https://login.microsoftonline.com/TENANT/oauth2/v2.0/authorize", token_url = "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token" }"#,
-    },
-    Recipe {
-        title: "Microsoft 365 without a user, for backups of many mailboxes",
-        text: "An administrator gives an application the permission IMAP.AccessAsApp of Office 365 Exchange Online, registers its service principal in Exchange, and lets it open the mailboxes (New-ServicePrincipal, Add-MailboxPermission). The command prints a token; `user` is the mailbox. The secret is read from a file, so that no process list shows it.",
-        profile: r#"[accounts.backup-anna]
-provider = "outlook"
-protocol = "imap"
-user = "anna@company.example"
-mode = "archive"
-maildir = "~/Backup/anna"
-
-[accounts.backup-anna.oauth2]
-token_command = """
-curl -sS https://login.microsoftonline.com/TENANT/oauth2/v2.0/token \
-  -d grant_type=client_credentials -d client_id=CLIENT \
-  -d scope=https://outlook.office365.com/.default \
-  --data-urlencode client_secret@$HOME/.config/mailferry/office.secret | jq -r .access_token
-""""#,
     },
     Recipe {
         title: "Proton Mail, by way of its Bridge",

@@ -115,49 +115,6 @@ fn a_quit_that_is_not_answered_or_refused() {
 }
 
 #[test]
-fn every_command_refused_once() {
-    for command in ["CAPA", "USER", "PASS", "UIDL", "LIST", "RETR", "RETR 1", "NOOP", "DELE", "DELE 2", "QUIT"] {
-        let world = World::quick(three());
-        world.run(&delete(), vec![answers(&[(command, "-ERR no")])]);
-        assert!(world.bodies().iter().all(|body| ALL_THREE.contains(&body.as_str())));
-        let world = World { timeout: Duration::from_secs(20), ..world };
-        let (report, _) = world.run(&delete(), vec![]);
-        assert!(report.kinds.is_empty(), "{command}");
-        assert_eq!((world.bodies(), world.on_server()), (ALL_THREE.map(str::to_owned).to_vec(), 0), "{command}");
-    }
-}
-
-/// At least the bytes of the longest session that `three` has.
-const SESSION: usize = 500;
-
-#[test]
-fn cut_anywhere_nothing_is_lost_or_doubled() {
-    for cut in (0..SESSION).step_by(5) {
-        let world = World::quick(three());
-        let dying = Behaviour { cut_after: Some(cut), ..Behaviour::default() };
-        world.run(&delete(), vec![dying]);
-        assert!(world.bodies().len() + world.on_server() >= 3, "lost at {cut}");
-        let world = World { timeout: Duration::from_secs(20), ..world };
-        let (report, _) = world.run(&delete(), vec![]);
-        assert!(report.kinds.is_empty(), "{cut}");
-        assert_eq!((world.bodies(), world.on_server()), (ALL_THREE.map(str::to_owned).to_vec(), 0), "{cut}");
-    }
-}
-
-#[test]
-fn a_line_that_always_breaks_at_the_same_byte() {
-    for cut in (0..SESSION).step_by(41) {
-        let world = World::quick(three());
-        let dying = Behaviour { cut_after: Some(cut), ..Behaviour::default() };
-        let (report, _) = world.run(&delete(), vec![dying; 40]);
-        assert!(world.on_server() == 0 || !report.kinds.is_empty());
-        let world = World { timeout: Duration::from_secs(20), ..world };
-        world.run(&delete(), vec![]);
-        assert_eq!((world.bodies(), world.on_server()), (ALL_THREE.map(str::to_owned).to_vec(), 0), "{cut}");
-    }
-}
-
-#[test]
 fn a_message_that_breaks_every_session_is_left_out() {
     let peer = three();
     peer.mailbox().messages[1].body = b"Subject: b\r\n\r\nx\r\n.\r\ngarbage\r\n".to_vec();
@@ -212,4 +169,40 @@ fn refused_logins_are_not_repeated() {
         assert_eq!((report.kinds.as_slice(), told.len()), ([kind].as_slice(), 1));
         assert_eq!(world.peer.take_commands().iter().filter(|c| c.starts_with("PASS")).count(), 1);
     }
+}
+
+#[test]
+fn a_stamp_of_a_server_that_cannot_do_apop() {
+    let stamped = |answers: &[(&'static str, &'static str)]| {
+        let mut world = World::new(three());
+        world.peer.behaviour.greeting = "+OK ready <1896.697170952@dbc.mtview.ca.us>".into();
+        world.peer.behaviour.answers = answers.to_vec();
+        world
+    };
+    let proofs = |world: &World| -> Vec<String> {
+        let words: Vec<String> = world.peer.take_commands().iter().map(|c| c[..4].to_owned()).collect();
+        words.into_iter().filter(|word| ["PASS", "APOP", "AUTH"].contains(&word.as_str())).collect()
+    };
+    // Offered the password once, and remembered.
+    let world = stamped(&[("APOP", "-ERR [AUTH] authentication failure")]);
+    for asked in [vec!["APOP", "PASS"], vec!["PASS"]] {
+        let (report, told) = world.run(&Options::default(), vec![]);
+        assert!(report.kinds.is_empty(), "{told:?}");
+        assert_eq!(proofs(&world), asked);
+    }
+    // Neither is taken: that was it.
+    let world = stamped(&[("APOP", "-ERR no"), ("PASS", "-ERR no")]);
+    assert_eq!(world.run(&Options::default(), vec![]).0.kinds, [Kind::Auth]);
+    assert_eq!(proofs(&world), ["APOP", "PASS"]);
+    // Where it has worked the password is never sent.
+    let mut world = stamped(&[]);
+    world.run(&Options::default(), vec![]);
+    assert_eq!(proofs(&world), ["APOP"]);
+    world.peer.behaviour.answers = vec![("APOP", "-ERR no")];
+    assert_eq!(world.run(&Options::default(), vec![]).0.kinds, [Kind::Auth]);
+    assert_eq!(proofs(&world), ["APOP"]);
+    // Busy is not refused.
+    let world = stamped(&[("APOP", "-ERR [IN-USE] locked")]);
+    assert_eq!(world.run(&Options::default(), vec![]).0.kinds, [Kind::TryLater]);
+    assert_eq!(proofs(&world), ["APOP"]);
 }

@@ -16,6 +16,7 @@ use crate::state::Access;
 use crate::stop::Stop;
 use crate::ui::event::{Body, Event, Sink};
 
+mod cuts;
 mod faults;
 mod servers;
 

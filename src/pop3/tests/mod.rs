@@ -15,7 +15,15 @@ use crate::transport::{Stream, Traffic};
 mod order;
 
 fn profile() -> Profile<'static> {
-    Profile { host: "pop.example.org", port: 110, mechanism: AuthMechanism::Auto, timeout: Duration::from_secs(20) }
+    let timeout = Duration::from_secs(20);
+    Profile {
+        host: "pop.example.org",
+        port: 110,
+        mechanism: AuthMechanism::Auto,
+        apop: Apop::Unknown,
+        alone: false,
+        timeout,
+    }
 }
 
 fn connect(peer: &Peer, traffic: &Arc<Traffic>) -> Result<Authorization<'static>, Error> {
@@ -168,6 +176,7 @@ fn prove(
     answers: &[(&'static str, &'static str)],
 ) -> (Result<(), Error>, Vec<String>) {
     let mut peer = three();
+    peer.behaviour.greeting = "+OK ready <1896.697170952@dbc.mtview.ca.us>".into();
     peer.behaviour.capabilities.push(capabilities);
     peer.behaviour.answers = answers.to_vec();
     let (socket, _running) = peer.serve();
@@ -240,10 +249,24 @@ fn a_server_that_proves_nothing_is_not_believed() {
 }
 
 #[test]
-fn apop_is_the_rfcs() {
-    let (result, commands) = prove(AuthMechanism::Apop, "tanstaaf", "X", &[("APOP", "+OK")]);
-    result.unwrap();
-    assert_eq!(commands[1], "APOP tim c4c9334bac560ecc979e58001b3e22fb");
+fn apop_is_the_rfcs_and_comes_before_a_password_in_clear() {
+    let proof = "APOP tim c4c9334bac560ecc979e58001b3e22fb";
+    for (mechanism, capabilities) in
+        [(AuthMechanism::Apop, "X"), (AuthMechanism::Auto, "X"), (AuthMechanism::Auto, "SASL PLAIN LOGIN")]
+    {
+        let (result, commands) = prove(mechanism, "tanstaaf", capabilities, &[]);
+        result.unwrap();
+        assert_eq!(commands[1], proof);
+    }
+    // What proves more is preferred; what was asked for is not replaced.
+    let (_, commands) = prove(AuthMechanism::Auto, "tanstaaf", "SASL CRAM-MD5", &[]);
+    assert_eq!(commands[1], "AUTH CRAM-MD5");
+    let (_, commands) = prove(AuthMechanism::Plain, "tanstaaf", "SASL PLAIN", &[]);
+    assert!(commands[1].starts_with("AUTH PLAIN"));
+    let (result, commands) = prove(AuthMechanism::Auto, "tanstaaf", "X", &[("APOP", "-ERR no such user")]);
+    let error = result.err().unwrap();
+    assert!(error.kind() == Kind::Auth && error.hint().unwrap().contains("auth = \"plain\""), "{error}");
+    assert!(!commands.iter().any(|c| c.starts_with("PASS") || c.starts_with("USER")));
 }
 
 #[test]

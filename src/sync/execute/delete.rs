@@ -67,8 +67,7 @@ impl Run<'_, '_> {
         // The row goes only when the file cannot come back after a power cut (HAZARDS 7).
         touched.sync()?;
         self.engine.state().commit(|db| rows.iter().try_for_each(|row| base::delete(db, row.id)))?;
-        self.count(|s| s.deleted_local += removed);
-        Ok(())
+        self.count(folder, |s| s.deleted_local += removed)
     }
 
     fn delete_there(&self, conn: &mut Conn, folder: FolderId, doomed: &[Doomed]) -> Result<(), Error> {
@@ -109,7 +108,7 @@ impl Run<'_, '_> {
                 }
                 Ok(())
             })?;
-            self.count(|s| s.deleted_remote += set.len());
+            self.count(folder, |s| s.deleted_remote += set.len())?;
             if gone && !local.is_empty() {
                 self.delete_here(folder, &local.into_iter().collect::<Vec<_>>())?;
             }

@@ -264,8 +264,7 @@ impl Run<'_, '_> {
             }
             Ok(())
         })?;
-        self.count(|s| s.uploaded += sent);
-        Ok(())
+        self.count(folder, |s| s.uploaded += sent)
     }
 
     fn report_failures(
@@ -292,7 +291,7 @@ impl Run<'_, '_> {
             }
             let name = batch.get(i).map(|l| String::from_utf8_lossy(&l.place).into_owned()).unwrap_or_default();
             self.mark_failed(folder);
-            self.count(|s| s.skipped += 1);
+            self.count(folder, |s| s.skipped += 1)?;
             let target = self.folder(folder)?;
             self.engine.fail_message(&target.name, &name, &error);
         }
