@@ -6,7 +6,9 @@
 //! - `MAILFERRY_FAULTS=N` tries about N cases of each way, `all` every one;
 //! - `MAILFERRY_FAULT="mixed pwrite64:17"` only those whose name is this: every failure tells its name;
 //! - `MAILFERRY_FAULTS_MINUTES=N` stops each way after so long and says how far it came;
-//! - `MAILFERRY_FAULTS_GROUND=fake` uses the servers in this process where a real one is usual.
+//! - `MAILFERRY_FAULTS_GROUND=fake` uses the servers in this process where a real one is usual;
+//! - `MAILFERRY_FAULTS_PEER=1 MAILFERRY_BIN=tests/harm/mbsync` puts another program in the same place, for comparison (stories that sync; what
+//!   counts are lost, doubled and torn messages, not flags and exit codes).
 
 mod checkpoints;
 mod cuts;
@@ -64,6 +66,12 @@ fn chosen<C: Case>(mut cases: Vec<C>, usual: usize) -> Vec<C> {
         other => cases.truncate(other.and_then(|n| n.parse().ok()).unwrap_or(usual)),
     }
     cases
+}
+
+/// Whether the program is another one, which is not asked for this story.
+fn peer_lacks(story: Story) -> bool {
+    let asked = [Story::Pull, Story::Mixed, Story::Upload, Story::Moves].contains(&story);
+    variable("MAILFERRY_FAULTS_PEER").is_some() && !asked
 }
 
 fn grouped(number: usize) -> String {
@@ -181,7 +189,7 @@ fn of_stories<C: Send>(stories: &[Story], kind: Kind, cases: impl Fn(&Stage) -> 
     let next = AtomicUsize::new(0);
     let worker = || {
         while let Some(story) = stories.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if wanted.as_ref().is_some_and(|w| !w.starts_with(&format!("{} ", story.name()))) {
+            if peer_lacks(*story) || wanted.as_ref().is_some_and(|w| !w.starts_with(&format!("{} ", story.name()))) {
                 continue;
             }
             let stage = Stage::new(*story, kind);
