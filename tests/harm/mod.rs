@@ -4,7 +4,7 @@
 //! aftermath ([`Stage::aftermath`]). Usually a sample is tried; `tests/faults` tries all:
 //!
 //! - `MAILFERRY_FAULTS=N` tries about N cases of each way, `all` every one;
-//! - `MAILFERRY_FAULT="mixed pwrite64:17"` only those whose name is this: every failure tells its name;
+//! - `MAILFERRY_FAULT="mixed pwrite64:17"` only the one of this name, which every failure tells, or those with this in their names;
 //! - `MAILFERRY_FAULTS_MINUTES=N` stops each way after so long and says how far it came;
 //! - `MAILFERRY_FAULTS_GROUND=fake` uses the servers in this process where a real one is usual;
 //! - `MAILFERRY_FAULTS_PEER=1 MAILFERRY_BIN=tests/harm/mbsync` puts another program in the same place, for comparison (stories that sync; what
@@ -54,7 +54,8 @@ fn ground() -> Kind {
 /// The cases to try, in an order without order: `usual` of them unless the environment says otherwise.
 fn chosen<C: Case>(mut cases: Vec<C>, usual: usize) -> Vec<C> {
     if let Some(name) = variable("MAILFERRY_FAULT") {
-        cases.retain(|c| c.name() == name);
+        let exactly = cases.iter().any(|c| c.name() == name);
+        cases.retain(|c| if exactly { c.name() == name } else { c.name().contains(&name) });
         return cases;
     }
     let mut rng = Rng::new(cases.len() as u64);
@@ -184,12 +185,13 @@ pub fn try_all<T: Send + std::fmt::Debug>(cases: Vec<T>, attempt: impl Fn(&T) ->
 
 /// Counts the cases of every story at once, each on a stage of its own.
 fn of_stories<C: Send>(stories: &[Story], kind: Kind, cases: impl Fn(&Stage) -> Vec<C> + Sync) -> Vec<C> {
-    let wanted = variable("MAILFERRY_FAULT");
+    // A case's name begins with its story's.
+    let named = variable("MAILFERRY_FAULT").and_then(|w| w.split_once(' ').map(|(story, _)| story.to_owned()));
     let found = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
     let worker = || {
         while let Some(story) = stories.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if peer_lacks(*story) || wanted.as_ref().is_some_and(|w| !w.starts_with(&format!("{} ", story.name()))) {
+            if peer_lacks(*story) || named.as_ref().is_some_and(|n| *n != story.name()) {
                 continue;
             }
             let stage = Stage::new(*story, kind);
