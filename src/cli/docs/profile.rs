@@ -70,6 +70,7 @@ pub(super) fn page() -> Vec<u8> {
     }
     steps(&mut out, "Google, step by step:", &GOOGLE);
     steps(&mut out, "Microsoft, step by step:", &MICROSOFT);
+    super::recipes::section(&mut out);
     out.section("PROVIDERS").text("The values of `provider`, and what each wants:");
     for preset in PRESETS {
         let servers: Vec<String> = [("IMAP", preset.imap), ("POP3", preset.pop3)]
