@@ -69,6 +69,7 @@ fn paragraphs(lead: &str, text: &str, indent: usize, columns: Option<usize>) -> 
 pub fn summary(account: &str, summary: &Summary, planned: Option<u64>, look: Look) -> String {
     let failed = match summary.result {
         RunResult::Ok => None,
+        RunResult::Partial if summary.verified.is_some() && summary.exit == 65 => Some((Paint::Warning, "different")),
         RunResult::Partial => Some((Paint::Warning, "incomplete")),
         RunResult::Failed => Some((Paint::Error, "failed")),
     };
