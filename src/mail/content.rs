@@ -1,7 +1,8 @@
 //! What a message *is*: a digest of its canonical form, and the hints that nominate candidates.
 //!
-//! The canonical form is the message with every line ended by `CR LF` and without `X-TUID` header fields, which
-//! mbsync adds. Two messages are one only if these digests are equal; a Message-ID alone never says so.
+//! The canonical form is the message with every line ended by `CR LF`, without any other `CR`, and without `X-TUID` header
+//! fields, which mbsync adds. Servers eat stray `CR`s (Dovecot stores `CR CR LF` as `CR LF`), and what came back without them is
+//! still the same message. Two messages are one only if these digests are equal; a Message-ID alone never says so.
 
 use sha2::{Digest as _, Sha256};
 
@@ -143,6 +144,7 @@ impl ContentHasher {
         buffer.clear();
         self.canonical.push(chunk, &mut buffer);
         self.size += buffer.len() as u64;
+        drop_stray(&mut buffer);
         let mut rest = buffer.as_slice();
         while self.header.is_some() && !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
@@ -239,6 +241,23 @@ impl ContentHasher {
     }
 }
 
+/// Takes out of a part of a message with `CR LF` line ends every `CR` that ends no line. One before a `LF` that begins the next
+/// part goes as well, and comes back with that `LF`.
+fn drop_stray(part: &mut Vec<u8>) {
+    let count = |byte| memchr::memchr_iter(byte, part).count();
+    if count(b'\r') == count(b'\n') && part.first() != Some(&b'\n') && part.last() != Some(&b'\r') {
+        return;
+    }
+    let mut kept = Vec::with_capacity(part.len() + 1);
+    for &byte in part.iter().filter(|&&byte| byte != b'\r') {
+        if byte == b'\n' {
+            kept.push(b'\r');
+        }
+        kept.push(byte);
+    }
+    *part = kept;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,6 +278,21 @@ mod tests {
         assert_eq!(disk.size - disk.left_out, wire.size);
         assert_eq!(wire.message_id, MessageId::of_value(b"<x@y>"));
         assert_eq!(wire.message_id_text.as_deref(), Some("<x@y>"));
+    }
+
+    #[test]
+    fn stray_carriage_returns_do_not_count() {
+        let eaten = content(b"Message-ID: <1>\n\nbo\ndy");
+        for text in [
+            "Message-ID: <1>\r\r\n\r\r\nbo\r\ndy",
+            "Message-ID: <1>\n\nbo\r\r\n\rdy\r",
+            "Message-ID: <1>\r\n\r\nb\ro\ndy",
+        ] {
+            let with = content(text.as_bytes());
+            assert_eq!((with.digest, with.header, with.message_id), (eaten.digest, eaten.header, eaten.message_id));
+        }
+        assert_eq!(content(b"a\r\r\nb\r").size, 6, "the size counts them: it is that of the wire");
+        assert_ne!(content(b"bo\ndy").digest, content(b"body").digest);
     }
 
     #[test]

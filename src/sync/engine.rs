@@ -75,6 +75,7 @@ impl Folder {
     pub fn is_on(&self, side: Side) -> bool {
         match self.action {
             Action::Lost(missing) | Action::Remove(missing) => missing != side,
+            Action::Gone => false,
             Action::Sync | Action::Recreate | Action::CreateLocal | Action::CreateRemote => true,
         }
     }

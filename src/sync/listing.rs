@@ -40,6 +40,8 @@ pub struct RemoteLook {
     pub delta: RemoteDelta,
     /// Messages without a row.
     pub arrivals: BTreeMap<Uid, RemoteMessage>,
+    /// What the server says of messages that we put there since the last listing.
+    pub own: Vec<RemoteMessage>,
     /// The UIDs of the rows mean nothing any more (HAZARDS 1).
     pub fresh: bool,
     /// The listing adds up: absence is believed and the cursor may advance.
@@ -62,6 +64,7 @@ struct Flight<'a> {
     select: Pending<SelectAsk>,
     flags: Option<Pending<FetchAsk>>,
     arrivals: Option<Pending<FetchAsk>>,
+    own: Option<Pending<FetchAsk>>,
 }
 
 fn arrival_items(asked: &Asked<'_>) -> Items {
@@ -170,7 +173,11 @@ fn send<'a>(session: &mut Session, asked: Asked<'a>) -> Result<Flight<'a>, Error
         (How::Resync, Some(next)) => (None, new_since(session, &listed, since(next), items)?),
         (How::Changed(_) | How::Resync, None) => (None, None),
     };
-    Ok(Flight { asked, how, select, flags, arrivals })
+    let own = match (&how, base.uid_next) {
+        (How::Changed(_) | How::Resync | How::Full, Some(next)) if !nothing => own_since(session, asked.known, next)?,
+        _ => None,
+    };
+    Ok(Flight { asked, how, select, flags, arrivals, own })
 }
 
 /// Asks for what came since `next`, unless the listing says that nothing did.
@@ -186,8 +193,17 @@ fn new_since(
     Ok(Some(session.send_fetch(&FetchSet::From(next), items, None)?))
 }
 
+/// Asks for date and size of what we put there ourselves: a server may change both (SPEC §4 compares the date before a deletion).
+fn own_since(session: &mut Session, known: &Known, next: Uid) -> Result<Option<Pending<FetchAsk>>, Error> {
+    let own: UidSet = known.uids().iter().filter(|uid| *uid >= next).collect();
+    if own.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(session.send_fetch(&FetchSet::Uids(own), Items::DATE | Items::SIZE, None)?))
+}
+
 fn finish<'a>(session: &mut Session, flight: Flight<'a>) -> Result<(RemoteLook, Option<Asked<'a>>), Error> {
-    let Flight { asked, how, select, flags, arrivals } = flight;
+    let Flight { asked, how, select, flags, arrivals, own } = flight;
     let known = asked.known;
     let base = &asked.folder.base.figures;
     // Every command of the flight is answered, whatever became of the first: their replies stand in the stream.
@@ -209,8 +225,11 @@ fn finish<'a>(session: &mut Session, flight: Flight<'a>) -> Result<(RemoteLook, 
         }),
         None => Ok(crate::imap::FetchEnd::default()),
     };
+    let mut own_told = Vec::new();
+    let own = own.map(|pending| session.finish_fetch(pending, &mut |m| own_told.push(m))).transpose();
     let selected = selected?;
     let (fetched, came) = (fetched?, came?);
+    let own_gone = own?.map(|end| end.vanished).unwrap_or_default();
     let partial = fetched.partial || came.partial;
     let (vanished, more) = (fetched.vanished, came.vanished);
     let mut look =
@@ -234,7 +253,8 @@ fn finish<'a>(session: &mut Session, flight: Flight<'a>) -> Result<(RemoteLook, 
     for message in found.values() {
         delta.see(known, message.uid, message.flags.as_ref());
     }
-    for set in [&look.selected.vanished, &vanished, &more] {
+    look.own = own_told;
+    for set in [&look.selected.vanished, &vanished, &more, &own_gone] {
         delta.vanished(known, set);
     }
     if matches!(how, How::Full) {

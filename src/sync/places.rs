@@ -260,7 +260,7 @@ fn folder(
         Action::Sync => {
             engine.cleared(Some(&step.name), "lost")?;
         }
-        Action::Remove(_) => {}
+        Action::Remove(_) | Action::Gone => {}
     }
     let id = match row {
         Some(row) => row.id,
@@ -270,7 +270,7 @@ fn folder(
     };
     if !dry
         && (engine.account.unfinished || row.is_none_or(|r| !r.had_local))
-        && !matches!(step.action, Action::Lost(_))
+        && !matches!(step.action, Action::Lost(_) | Action::Gone)
     {
         clean(&dir);
     }
@@ -368,6 +368,13 @@ pub fn remove(engine: &Engine<'_>, folders: &Folders) -> Result<(), Error> {
     for folder in folders.values() {
         let side = match folder.action {
             Action::Remove(side) | Action::Lost(side) => side,
+            Action::Gone => {
+                let counts = engine.state().counts(folder.id)?;
+                if counts.remote == 0 && counts.local == 0 {
+                    engine.state().forget_folder(folder.id)?;
+                }
+                continue;
+            }
             Action::Sync | Action::Recreate | Action::CreateLocal | Action::CreateRemote => continue,
         };
         let counts = engine.state().counts(folder.id)?;

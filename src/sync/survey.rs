@@ -6,7 +6,7 @@ use crate::imap::Access;
 use crate::mail::{Side, UidSet};
 use crate::maildir::now_of;
 use crate::severity::{Kind, Scope, Severity as _};
-use crate::state::FolderId;
+use crate::state::{FolderId, base};
 
 use super::assemble;
 use super::compare::Known;
@@ -172,7 +172,12 @@ fn look_there(
     for (id, look) in looks {
         let (Some(found), Some(folder)) = (survey.found.get_mut(&id), folders.get(&id)) else { continue };
         match look {
-            Ok(look) => found.remote = Some(look),
+            Ok(look) => {
+                if !look.own.is_empty() && !engine.job.options.dry_run {
+                    engine.state().commit(|db| base::confirm(db, id, &look.own))?;
+                }
+                found.remote = Some(look);
+            }
             Err(error) => fail(engine, folder, found, &error)?,
         }
     }

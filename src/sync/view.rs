@@ -125,6 +125,8 @@ pub struct View {
     pub refetch: bool,
     /// Too many messages resemble others without being them: nothing is uploaded (HAZARDS 24).
     pub no_uploads: bool,
+    /// The server made the folder anew and it is empty there: what is not found elsewhere is left untouched.
+    pub emptied: bool,
     /// The side on which the folder itself is missing: its rows only say where messages came from.
     pub lost: Option<Side>,
     /// How many messages both sides had.
@@ -157,6 +159,7 @@ impl View {
             adopting: false,
             refetch: false,
             no_uploads: false,
+            emptied: false,
             lost: None,
             paired: 0,
         }

@@ -21,7 +21,11 @@ pub fn steps(steps: Vec<Step>) -> Vec<Step> {
         Action::CreateRemote | Action::Lost(Side::Remote) | Action::Remove(Side::Remote) => {
             with(step, Action::CreateRemote)
         }
-        Action::Recreate | Action::CreateLocal | Action::Lost(Side::Local) | Action::Remove(Side::Local) => None,
+        Action::Recreate
+        | Action::CreateLocal
+        | Action::Lost(Side::Local)
+        | Action::Remove(Side::Local)
+        | Action::Gone => None,
     });
     taken.collect()
 }
@@ -209,6 +213,7 @@ mod tests {
             Action::Lost(Side::Remote),
             Action::Remove(Side::Local),
             Action::Remove(Side::Remote),
+            Action::Gone,
         ];
         let kept: Vec<Action> = steps(all.map(step).to_vec()).into_iter().map(|step| step.action).collect();
         assert_eq!(kept, [Action::Sync, Action::CreateRemote, Action::CreateRemote, Action::CreateRemote]);
