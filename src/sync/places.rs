@@ -70,7 +70,10 @@ pub fn prepare(engine: &mut Engine<'_>, full: bool) -> Result<(Folders, Trash), 
 const HINT: &str = "`mailferry folders` lists the names; write them as they stand there";
 
 /// Patterns that select nothing on either side: most are typing errors, and nothing else would tell.
-fn note_unmatched(engine: &Engine<'_>, listed: &Listed) -> Result<(), Error> {
+///
+/// # Errors
+/// Those of the state.
+pub(super) fn note_unmatched(engine: &Engine<'_>, listed: &Listed) -> Result<(), Error> {
     let mut known: Vec<FolderName> = listed.listing.folders.iter().map(|folder| folder.name.clone()).collect();
     known.extend(listed.found.folders.iter().map(|folder| folder.name.clone()));
     let quoted = |patterns: &Patterns| -> Vec<String> {

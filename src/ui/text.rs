@@ -73,6 +73,7 @@ pub type Actions = BTreeMap<(&'static str, &'static str), u64>;
 pub fn summary(account: &str, summary: &Summary, planned: Option<&Actions>, look: Look) -> String {
     let failed = match summary.result {
         RunResult::Ok => None,
+        RunResult::Partial if summary.verified.is_some() && summary.exit == 65 => Some((Paint::Warning, "different")),
         RunResult::Partial => Some((Paint::Warning, "incomplete")),
         RunResult::Failed => Some((Paint::Error, "failed")),
     };

@@ -227,7 +227,8 @@ pub(super) fn command(name: &str) -> String {
 fn watch(out: &mut Roff) {
     out.section("HOW IT WATCHES")
         .text(
-            "A server with NOTIFY tells of all folders on one connection. Elsewhere IDLE listens to INBOX, and as far as \
+            "A server with NOTIFY tells of all your folders on one connection (those that others share are looked at every \
+             `poll_interval`). Elsewhere IDLE listens to INBOX, and as far as \
              `connections` allows to the most active other folders; one connection always stays for the work, so with \
              `connections = 1` nothing listens. Every `poll_interval` everything is looked at, whatever was told. Changes \
              in the Maildir are seen at once; a new message there is sent when it is two seconds old. New folders are heard of \

@@ -75,7 +75,9 @@ impl Run<'_, '_> {
             false => self.engine.with_spare(|conn| conn.session.sample())?,
         };
         let mut batches = Vec::new();
-        for (folder, messages) in by_folder {
+        for (folder, mut messages) in by_folder {
+            // The server numbers them as they come, and clients show them in that order.
+            messages.sort_by_key(|message| message.date);
             let mut batch: Vec<LocalNew> = Vec::new();
             let mut bytes = 0;
             for message in messages {
