@@ -7,6 +7,15 @@ use crate::mail::FolderName;
 use crate::mail::lines::LineEndings;
 use crate::mail::pattern::Patterns;
 
+/// The default of `timeout`.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+/// The default of `poll_interval`.
+pub const POLL_INTERVAL: Duration = Duration::from_secs(300);
+/// The default of `connections`.
+pub const CONNECTIONS: usize = 4;
+/// The default of `max_delete`.
+pub const MAX_DELETE: u8 = 50;
+
 /// The protocol of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -120,6 +129,23 @@ pub struct Endpoint {
     pub timeout: Duration,
 }
 
+impl Endpoint {
+    /// A host and its port, trusted as the system trusts.
+    #[must_use]
+    pub fn new(host: &str, port: u16, tls: TlsMode) -> Self {
+        Self {
+            host: host.to_owned(),
+            port,
+            tls,
+            fingerprint: None,
+            ca_file: None,
+            client_cert: None,
+            tunnel: None,
+            timeout: TIMEOUT,
+        }
+    }
+}
+
 /// How to log in.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -131,6 +157,14 @@ pub struct Login {
     pub secret: SecretSource,
     /// Set when `oauth2` is in the profile.
     pub oauth2: Option<OAuth2>,
+}
+
+impl Login {
+    /// As a user whose secret is asked for, by whatever mechanism is the best.
+    #[must_use]
+    pub fn new(user: &str) -> Self {
+        Self { user: user.to_owned(), mechanism: AuthMechanism::Auto, secret: SecretSource::Ask, oauth2: None }
+    }
 }
 
 /// How folders become directories.
@@ -225,6 +259,22 @@ pub struct SyncRules {
     pub delete_folders: bool,
 }
 
+impl Default for SyncRules {
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            direction: Direction::default(),
+            trash: None,
+            on_delete: OnDelete::default(),
+            on_remote_delete: OnRemoteDelete::default(),
+            expunge: false,
+            max_delete: MAX_DELETE,
+            create_folders: true,
+            delete_folders: false,
+        }
+    }
+}
+
 /// What a fetch does with the server's copies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Keep {
@@ -281,4 +331,29 @@ pub struct Account {
     pub poll_interval: Duration,
     /// Quirks of the preset.
     pub quirks: Quirks,
+}
+
+impl Account {
+    /// An account with the default of every other key (SPEC §2).
+    #[must_use]
+    pub fn new(name: &str, protocol: Protocol, endpoint: Endpoint, login: Login, root: PathBuf) -> Self {
+        Self {
+            name: name.to_owned(),
+            protocol,
+            provider: None,
+            endpoint,
+            login,
+            store: Store { root, layout: LayoutKind::default(), line_endings: LineEndings::default() },
+            folders: Patterns::all(),
+            subscribed_only: false,
+            sync: SyncRules::default(),
+            keep: Keep::default(),
+            folder: FolderName::inbox(),
+            connections: CONNECTIONS,
+            max_size: None,
+            hooks: Hooks::default(),
+            poll_interval: POLL_INTERVAL,
+            quirks: Quirks::default(),
+        }
+    }
 }

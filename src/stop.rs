@@ -4,6 +4,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 /// A wish to stop, shared by all threads of the program. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -50,6 +54,24 @@ impl Stop {
         self.flag.load(Ordering::SeqCst)
     }
 
+    /// Waits so long, or until a stop is asked for: whether it was.
+    #[must_use]
+    pub fn pause(&self, time: Duration) -> bool {
+        let begun = Instant::now();
+        loop {
+            let left = time.saturating_sub(begun.elapsed());
+            if left.is_zero() || self.requested() {
+                return self.requested();
+            }
+            let mut fds = [PollFd::from_borrowed_fd(self.fd(), PollFlags::IN)];
+            match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                // A failing poll shortens the pause, no more.
+                Err(_) => return self.requested(),
+            }
+        }
+    }
+
     /// Readable for ever once a stop was asked for; to be polled beside whatever is waited for, never read.
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {
@@ -67,8 +89,21 @@ mod tests {
         assert!(!stop.requested());
         stop.clone().request();
         assert!(stop.requested());
-        let mut fds = [rustix::event::PollFd::from_borrowed_fd(stop.fd(), rustix::event::PollFlags::IN)];
-        assert_eq!(rustix::event::poll(&mut fds, None)?, 1);
+        let mut fds = [PollFd::from_borrowed_fd(stop.fd(), PollFlags::IN)];
+        assert_eq!(poll(&mut fds, None)?, 1);
+        Ok(())
+    }
+
+    #[test]
+    fn a_pause_ends_in_time_and_at_once_with_a_stop() -> io::Result<()> {
+        let stop = Stop::new()?;
+        let begun = Instant::now();
+        assert!(!stop.pause(Duration::from_millis(20)));
+        assert!(begun.elapsed() >= Duration::from_millis(20));
+        stop.request();
+        let begun = Instant::now();
+        assert!(stop.pause(Duration::from_secs(60)));
+        assert!(begun.elapsed() < Duration::from_secs(60));
         Ok(())
     }
 }

@@ -12,8 +12,11 @@
 
 mod attacks;
 mod cli;
+mod connection;
 mod fetch;
+mod harm;
 mod import;
+mod servers;
 mod support;
 mod sync;
 mod watch;

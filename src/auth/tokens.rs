@@ -141,13 +141,7 @@ fn lock(path: &Path, stop: &Stop) -> Result<File, Error> {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => {
-                let mut fds = [rustix::event::PollFd::from_borrowed_fd(stop.fd(), rustix::event::PollFlags::IN)];
-                let pause = rustix::event::Timespec::try_from(LOCK_PAUSE).ok();
-                match rustix::event::poll(&mut fds, pause.as_ref()) {
-                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                    Err(errno) => return Err(failed(&own)(errno.into())),
-                }
-                if stop.requested() {
+                if stop.pause(LOCK_PAUSE) {
                     return Err(Error::Stopped);
                 }
             }

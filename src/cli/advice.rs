@@ -11,6 +11,15 @@ pub fn of(error: &dyn Severity, account: Option<&Account>) -> Option<String> {
     error.hint().or_else(|| general(error.kind().as_str(), account).map(str::to_owned))
 }
 
+/// A failure of the disk names a place: where its own words do not (SQLite's), the account's Maildir stands before them.
+#[must_use]
+pub fn placed(kind: &str, message: String, account: &Account) -> String {
+    if kind == Kind::Disk.as_str() && !message.starts_with('/') && !message.contains(" /") {
+        return format!("{}: {message}", account.store.root.display());
+    }
+    message
+}
+
 /// What helps against a class of failures, by the word that it has in JSON.
 fn general(kind: &str, account: Option<&Account>) -> Option<&'static str> {
     let is = |other: Kind| kind == other.as_str();
@@ -53,10 +62,11 @@ impl<'a> Advised<'a> {
 
 impl Sink for Advised<'_> {
     fn event(&self, mut event: Event) {
-        if let Body::Error { kind, hint, .. } = &mut event.body
-            && hint.is_none()
-        {
-            *hint = general(kind, Some(self.account)).map(str::to_owned);
+        if let Body::Error { kind, message, hint } = &mut event.body {
+            *message = placed(kind, std::mem::take(message), self.account);
+            if hint.is_none() {
+                *hint = general(kind, Some(self.account)).map(str::to_owned);
+            }
         }
         self.inner.event(event);
     }
@@ -93,6 +103,15 @@ mod tests {
         };
         assert!(general("auth", Some(&oauth("client_id='i'"))).unwrap().contains("mailferry auth"));
         assert!(general("auth", Some(&oauth("token_command='t'"))).unwrap().contains("token_command"));
+    }
+
+    #[test]
+    fn a_failure_of_the_disk_names_a_place() {
+        let account = account("[accounts.a]\nprotocol = 'imap'\nhost = 'h.example'\nuser = 'u'\nmaildir = '/m/a'\n");
+        let placed = |kind, text: &str| placed(kind, text.to_owned(), &account);
+        assert_eq!(placed("disk", "state database: full"), "/m/a: state database: full");
+        assert_eq!(placed("disk", "cannot open /x"), "cannot open /x");
+        assert_eq!(placed("auth", "no"), "no");
     }
 
     #[test]

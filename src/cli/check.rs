@@ -89,6 +89,7 @@ fn step_of(error: &transport::Error) -> Step {
         | transport::Error::TlsPort { .. }
         | transport::Error::Certificate(_)
         | transport::Error::Setting { .. }
+        | transport::Error::ClientCertificate { .. }
         | transport::Error::Ahead { .. } => Step::Tls,
         transport::Error::Broken { .. }
         | transport::Error::Closed { .. }

@@ -45,6 +45,7 @@ fn contents(account: &Account, listing: &Listing, plan: &FolderPlan) -> String {
         let messages = listed.and_then(|folder| folder.figures.as_ref()).and_then(|figures| figures.messages);
         let what = match (step.action, messages) {
             (Action::CreateRemote, _) => "new here".to_owned(),
+            (Action::Gone, _) => "gone from both sides".to_owned(),
             (Action::Lost(_), _) => "missing on one side, left alone".to_owned(),
             (Action::Remove(_), _) => "to be removed".to_owned(),
             (Action::Sync | Action::Recreate | Action::CreateLocal, Some(messages)) => messages.to_string(),

@@ -91,6 +91,8 @@ fn now() -> Timestamp {
 
 /// A message as the other tool knew it.
 struct Known {
+    /// Which of the tool's files told of it.
+    origin: usize,
     source: String,
     folder: String,
     keys: Vec<String>,
@@ -135,15 +137,19 @@ impl Move<'_> {
             return self.remember(found.messages.iter().map(|m| self.pop3(m)).collect());
         }
         let mut known = Vec::new();
-        for mailbox in mailboxes {
+        for (origin, mailbox) in mailboxes.iter().enumerate() {
             let path = self.directory.join(format!("{file}-{}", stripped(mailbox, '.')));
             let Some(bytes) = self.read(&path) else { continue };
             let found = uidl::getmail_imap(&bytes);
             self.skipped(&path, &found.warnings);
-            // getmail writes names with the server's separator, which nothing tells: both that are in use are meant.
+            // getmail takes names in modified UTF-7 and as text, and with the server's separator, which nothing tells: both that
+            // are in use are meant, once where they make no difference.
+            let mut keys = BTreeSet::new();
             for separator in *b"/." {
-                let Some(name) = imap::name::decode(mailbox.as_bytes(), Some(separator), false) else { continue };
+                let name = imap::name::decode(mailbox.as_bytes(), Some(separator), !mailbox.is_ascii());
+                let Some(name) = name.filter(|name| keys.insert(name.key())) else { continue };
                 known.extend(found.messages.iter().map(|m| Known {
+                    origin,
                     source: format!("{}:{}", m.uid_validity, name.key()),
                     folder: name.key(),
                     keys: vec![m.uid.to_string()],
@@ -156,6 +162,7 @@ impl Move<'_> {
 
     fn pop3(&self, message: &crate::import::state::SeenUidl) -> Known {
         Known {
+            origin: 0,
             source: String::new(),
             folder: self.account.folder.key(),
             keys: if message.slashes_folded { unfolded(&message.uidl) } else { vec![message.uidl.clone()] },
@@ -168,7 +175,7 @@ impl Move<'_> {
         let how = How { dry_run: self.dry_run, wait: false };
         let mut held = Held::take(&self.account.store, how, &self.context.stop)?;
         let key = Key { kind: "fetch", ..remote::key(&self.account) };
-        let count = known.len() as u64;
+        let count = known.iter().map(|m| (m.origin, &m.keys)).collect::<BTreeSet<_>>().len() as u64;
         if self.dry_run {
             self.tell(
                 "remember",

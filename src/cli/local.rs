@@ -1,6 +1,7 @@
 //! One look at an account's Maildir beside its state: what is here and what the server does not know yet.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 
 use super::remote;
 use crate::account::{Account, Protocol};
@@ -123,6 +124,41 @@ pub fn look(account: &Account) -> Result<Found, Failure> {
     Ok(found)
 }
 
+/// Whether the Maildir of an account that is synced holds changes that no run has seen, in the folders of these directories or,
+/// with `None`, anywhere. Another run may be at work meanwhile; nothing is created or changed.
+///
+/// # Errors
+/// When the Maildir or the state cannot be read.
+pub fn has_pending(account: &Account, only: Option<&BTreeSet<PathBuf>>) -> Result<bool, Failure> {
+    let layout = Layout::new(&account.store);
+    let mut state = State::open(&layout.state_dir(), Access::Read).map_err(boxed)?;
+    let Some(row) = state.find_account(&remote::key(account)).map_err(boxed)? else { return Ok(true) };
+    let rows = state.folders(row.id).map_err(boxed)?;
+    let rows: BTreeMap<FolderName, FolderRow> = rows.into_iter().map(|f| (f.name.clone(), f)).collect();
+    let disk = layout.discover().map_err(boxed)?;
+    let whole = |name: &FolderName| disk.get(name).is_some_and(|there| there.complete);
+    let missing = match only {
+        Some(dirs) => dirs.iter().any(|dir| !disk.folders.iter().any(|f| f.complete && f.dir.path == *dir)),
+        None => rows.values().any(|folder| folder.had_local && !whole(&folder.name)),
+    };
+    if missing {
+        return Ok(true);
+    }
+    for there in &disk.folders {
+        let asked = only.is_none_or(|dirs| dirs.contains(&there.dir.path));
+        if !asked || !there.complete || !account.folders.matches(&there.name) {
+            continue;
+        }
+        let Some(row) = rows.get(&there.name) else { return Ok(true) };
+        let mut folder = FolderState::new(&there.name);
+        compare(&mut folder, (&there.dir, &scan(&there.dir).map_err(boxed)?), Some(row), &mut state)?;
+        if folder.new + folder.changed + folder.deleted > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The account's own job's row; for an IMAP account that was only ever fetched that of its fetches.
 fn row_of(account: &Account, state: &mut State) -> Result<Option<AccountRow>, crate::state::Error> {
     let key = remote::key(account);
@@ -208,6 +244,11 @@ mod tests {
         for file in ["cur/a:2,S", "cur/b:2,FS", "cur/moved:2,S", "new/fresh"] {
             std::fs::write(dir.path.join(file), "x").unwrap();
         }
+        let pending = |dirs: Option<&str>| {
+            let dirs = dirs.map(|dir| BTreeSet::from([temp.path().join("m").join(dir)]));
+            has_pending(&account, dirs.as_ref()).map_err(|e| e.to_string()).unwrap()
+        };
+        assert!(pending(None) && pending(Some("INBOX")) && pending(Some("nowhere")));
         let found = look(&account).map_err(|e| e.to_string()).unwrap();
         let folder = found.folders.first().unwrap();
         assert_eq!((folder.messages, folder.new, folder.changed, folder.deleted), (4, 1, 1, 1));

@@ -39,7 +39,8 @@ pub fn restore(context: &Context, args: &RestoreArgs) -> Exit {
         Some(_) | None => source,
     };
     let only = (!args.folders.is_empty()).then(|| Patterns::new(&args.folders));
-    let options = sync::Options { dry_run: args.dry_run, full: true, only, ..sync::Options::default() };
+    let options =
+        sync::Options { dry_run: args.dry_run, full: true, only, must_upload: true, ..sync::Options::default() };
     let task = Task { account, work: Work::Restore { options, elsewhere } };
     run_tasks(context, vec![task], How { dry_run: args.dry_run, wait: false })
 }

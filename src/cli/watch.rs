@@ -1,5 +1,6 @@
 //! `watch`: every account is kept in step until a signal comes, each round done as `run` would do it.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,6 +11,7 @@ use super::args::SelectArgs;
 use super::context::{Context, Roots, env};
 use super::exit::{Exit, run_exit};
 use super::hold::{Held, How};
+use super::local;
 use super::overrides;
 use super::roots::warned;
 use super::rounds::{Steady, did_something, verdict};
@@ -244,6 +246,11 @@ impl Hands for Watched<'_> {
         self.report(&task, done);
         self.beat();
         Outcome { verdict, changed }
+    }
+
+    fn has_pending(&self, folders: Option<&BTreeSet<PathBuf>>) -> bool {
+        // What cannot be read the round will tell.
+        local::has_pending(&self.task.account, folders).unwrap_or(true)
     }
 
     fn credentials(&self) -> Result<Credentials, auth::Error> {

@@ -192,7 +192,7 @@ impl Worker<'_> {
             task,
             Body::Error {
                 kind: kind.as_str(),
-                message: error.to_string(),
+                message: advice::placed(kind.as_str(), error.to_string(), &task.account),
                 hint: advice::of(error, Some(&task.account)),
             },
         );

@@ -8,21 +8,13 @@ use super::complaint::Complaint;
 use super::paths::{self, Expansion};
 use super::values::{Settings, Typed};
 use crate::account::{
-    Account, AuthMechanism, CommandLine, Direction, Endpoint, Hooks, Keep, LayoutKind, Login, Mode, OAuth2, OnDelete,
-    OnRemoteDelete, Protocol, SecretSource, Store, SyncRules, TlsMode,
+    Account, AuthMechanism, CONNECTIONS, CommandLine, Direction, Endpoint, Hooks, Keep, LayoutKind, Login, MAX_DELETE,
+    Mode, OAuth2, OnDelete, OnRemoteDelete, POLL_INTERVAL, Protocol, SecretSource, Store, SyncRules, TIMEOUT, TlsMode,
 };
 use crate::mail::FolderName;
 use crate::mail::lines::LineEndings;
 use crate::mail::pattern::Patterns;
 
-/// The default of `timeout`.
-pub const TIMEOUT: Duration = Duration::from_secs(60);
-/// The default of `poll_interval`.
-pub const POLL_INTERVAL: Duration = Duration::from_secs(300);
-/// The default of `connections`.
-pub const CONNECTIONS: usize = 4;
-/// The default of `max_delete`.
-pub const MAX_DELETE: u8 = 50;
 /// The host of an account that has only a tunnel.
 pub const TUNNEL_HOST: &str = "tunnel";
 /// The longest `timeout`: fifteen times as long must still be a sensible deadline.

@@ -2,14 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::build::{self, CONNECTIONS, MAX_DELETE, POLL_INTERVAL, TIMEOUT};
+use super::build;
 use super::url::{self, Address};
-use crate::account::{
-    Account, AuthMechanism, CommandLine, Direction, Endpoint, Hooks, Keep, LayoutKind, Login, Mode, OnDelete,
-    OnRemoteDelete, Quirks, SecretSource, Store, SyncRules,
-};
-use crate::mail::FolderName;
-use crate::mail::lines::LineEndings;
+use crate::account::{Account, CommandLine, Direction, Endpoint, Keep, Login, Mode, SecretSource};
 use crate::mail::pattern::Patterns;
 
 /// Options that override keys. Paths are absolute already.
@@ -70,43 +65,8 @@ pub fn apply(account: &mut Account, overrides: &Overrides) {
 #[must_use]
 pub fn ad_hoc(address: Address, root: PathBuf) -> Account {
     let Address { protocol, tls, user, host, port } = address;
-    Account {
-        name: format!("{user}@{host}"),
-        protocol,
-        provider: None,
-        endpoint: Endpoint {
-            port: port.unwrap_or_else(|| build::default_port(protocol, tls)),
-            host,
-            tls,
-            fingerprint: None,
-            ca_file: None,
-            client_cert: None,
-            tunnel: None,
-            timeout: TIMEOUT,
-        },
-        login: Login { user, mechanism: AuthMechanism::Auto, secret: SecretSource::Ask, oauth2: None },
-        store: Store { root, layout: LayoutKind::Nested, line_endings: LineEndings::Lf },
-        folders: Patterns::all(),
-        subscribed_only: false,
-        sync: SyncRules {
-            mode: Mode::Sync,
-            direction: Direction::Both,
-            trash: None,
-            on_delete: OnDelete::Trash,
-            on_remote_delete: OnRemoteDelete::Delete,
-            expunge: false,
-            max_delete: MAX_DELETE,
-            create_folders: true,
-            delete_folders: false,
-        },
-        keep: Keep::Keep,
-        folder: FolderName::inbox(),
-        connections: CONNECTIONS,
-        max_size: None,
-        hooks: Hooks::default(),
-        poll_interval: POLL_INTERVAL,
-        quirks: Quirks::default(),
-    }
+    let endpoint = Endpoint::new(&host, port.unwrap_or_else(|| build::default_port(protocol, tls)), tls);
+    Account::new(&format!("{user}@{host}"), protocol, endpoint, Login::new(&user), root)
 }
 
 /// The account of a URL on the command line.

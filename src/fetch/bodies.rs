@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::time::Instant;
 
 use crate::imap::{self, BodySink, Session};
 use crate::mail::snapshot::RemoteMessage;
@@ -16,14 +17,15 @@ use super::receive::Receiver;
 const REQUEST_MESSAGES: usize = 500;
 const REQUEST_BYTES: u64 = 32 << 20;
 
-/// Cuts what is wanted into requests.
+/// Cuts what is wanted into requests; the first one has about as many bytes as `sample`.
 #[must_use]
-pub fn requests<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<UidSet> {
+pub fn requests<'e>(entries: impl Iterator<Item = &'e Entry>, sample: Option<u64>) -> Vec<UidSet> {
     let mut out: Vec<UidSet> = Vec::new();
     let (mut count, mut bytes) = (REQUEST_MESSAGES, 0_u64);
     for entry in entries {
         let Some(uid) = Uid::new(entry.number) else { continue };
-        if count >= REQUEST_MESSAGES || bytes >= REQUEST_BYTES {
+        let most = sample.filter(|_| out.len() < 2).unwrap_or(REQUEST_BYTES);
+        if count >= REQUEST_MESSAGES || bytes >= most {
             out.push(UidSet::new());
             (count, bytes) = (0, 0);
         }
@@ -36,11 +38,19 @@ pub fn requests<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<UidSet> {
     out
 }
 
-/// Requests bodies, two requests under way.
+/// Requests bodies, two requests under way. On a line that is not weighed yet the first one goes alone.
 ///
 /// # Errors
 /// Those of the connection; the sink's stand in its receiver.
 pub fn transfer(server: &mut Session, requests: &[UidSet], bodies: &mut Bodies<'_, '_>) -> Result<(), imap::Error> {
+    let mut requests = requests.iter();
+    if let (Some(_), true, Some(first)) = (server.sample(), requests.len() > 1, requests.as_slice().first()) {
+        let started = Instant::now();
+        let pending = server.send_bodies(first)?;
+        server.finish_bodies(pending, bodies)?;
+        server.weigh(bodies.bytes, started.elapsed())?;
+        requests.next();
+    }
     let mut under_way = None;
     for set in requests {
         let next = server.send_bodies(set)?;
@@ -63,6 +73,8 @@ pub struct Bodies<'r, 'e> {
     pub left_out: BTreeSet<Keyword>,
     /// What came, or was said not to.
     pub got: UidSet,
+    /// How much came.
+    pub bytes: u64,
 }
 
 impl BodySink for Bodies<'_, '_> {
@@ -71,6 +83,7 @@ impl BodySink for Bodies<'_, '_> {
     }
 
     fn data(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.bytes = self.bytes.saturating_add(chunk.len() as u64);
         self.receiver.write(chunk)
     }
 

@@ -6,7 +6,6 @@ use crate::mail::FolderName;
 use crate::mail::text::clean_bytes;
 use crate::severity::Kind;
 use crate::state::seen::{self, Row, RowId, Source, Status};
-use crate::ui::event::{Body, Planned};
 
 use super::desk::Done;
 use super::job::{Engine, Error};
@@ -47,7 +46,9 @@ pub struct Mail {
 }
 
 impl Mail {
-    fn uidl(&self, at: usize) -> Option<String> {
+    /// Its UIDL, for people.
+    #[must_use]
+    pub fn uidl(&self, at: usize) -> Option<String> {
         self.ids.get(at).and_then(Option::as_deref).map(clean_bytes)
     }
 }
@@ -86,32 +87,6 @@ pub fn tell_skipped(engine: &mut Engine<'_>, plan: &Plan, mail: &Mail) -> Result
     let detail = format!("{large} messages ({bytes} bytes) are larger than max_size and stay on the server");
     engine.standing(&mail.folder, "too_large", (large > 0).then_some(detail.as_str()))?;
     Ok(skipped)
-}
-
-/// Tells the plan of a dry run.
-pub fn tell_plan(engine: &Engine<'_>, plan: &Plan, mail: &Mail, rules: &Rules) {
-    let tell = |action, side, at: usize, detail: Option<&str>| {
-        let uid = mail.entries.get(at).filter(|_| mail.ids.is_empty()).map(|entry| entry.number);
-        let detail = detail.map(str::to_owned);
-        let planned = Planned { action, side, uid, uidl: mail.uidl(at), detail, ..Planned::default() };
-        engine.tell(Some(&mail.folder), Body::Planned(planned));
-    };
-    for action in &plan.actions {
-        match action {
-            Action::Retrieve { entry, expected: None } => {
-                tell("download", "local", *entry, None);
-                if plan::is_old_enough(rules.now, rules) {
-                    tell("delete", "remote", *entry, None);
-                }
-            }
-            Action::Retrieve { entry, expected: Some(_) } => tell("download", "local", *entry, Some("to compare")),
-            Action::Delete { entry, .. } => tell("delete", "remote", *entry, None),
-            Action::Skip { entry, reason: Reason::TooLarge } => {
-                tell("skip", "local", *entry, Some("larger than max_size"));
-            }
-            Action::Skip { entry, reason: Reason::Limit } => tell("skip", "local", *entry, Some("beyond --limit")),
-        }
-    }
 }
 
 /// What the listing alone changes in the memory.

@@ -112,7 +112,9 @@ impl<'a> Desk<'a> {
         if let Some(dir) = &self.dir {
             return Ok(dir.clone());
         }
-        let dir = self.layout.create(&self.folder)?;
+        // Half a folder from which nothing is known is what a crash left of making it.
+        let new = self.copies.is_empty();
+        let dir = if new { self.layout.repair(&self.folder)? } else { self.layout.create(&self.folder)? };
         // Half-written files of runs that died are of no use to anybody; what cannot be removed now is removed another time.
         let _ = crate::maildir::deliver::clean_tmp(&dir);
         Ok(self.dir.insert(dir).clone())

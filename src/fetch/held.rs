@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::mail::{Digest, FolderName};
-use crate::maildir::{FolderDir, Layout, Place, scan};
+use crate::maildir::{FolderDir, Layout, Place, read, scan};
 use crate::state::files::Files;
 
 use super::desk::digest_of;
@@ -71,6 +71,13 @@ impl Held {
             held.free.get_mut(&digest).and_then(Vec::pop);
         }
         Ok(held)
+    }
+
+    /// The headers of what is here for `folder`.
+    pub fn headers<'h>(&'h self, folder: &'h FolderName) -> impl Iterator<Item = Digest> + 'h {
+        let files = self.free.values().flatten();
+        let files = files.filter(move |file| file.folder == *folder || !self.shared.contains(&file.folder));
+        files.filter_map(|file| read::header(&file.dir, &file.place).ok().map(|content| content.header))
     }
 
     /// A message of this content, for `folder`: where it is, and the unique part of its name. It is read again before it is believed.

@@ -15,8 +15,9 @@ use crate::state::{FolderRow, folder as folders};
 use crate::transport;
 
 use super::bodies::{Bodies, requests, transfer};
-use super::books::{Lessons, Mail, account_for, due, keep_books, refuse, tell_plan, tell_skipped};
+use super::books::{Lessons, Mail, account_for, due, keep_books, refuse, tell_skipped};
 use super::desk::{Desk, Done};
+use super::dry::{Here, tell_plan};
 use super::held::Held;
 use super::job::{Engine, Error};
 use super::look;
@@ -118,6 +119,15 @@ fn takes_part(engine: &Engine<'_>, folder: &ListedFolder) -> bool {
         && (!account.subscribed_only || folder.subscribed || name.is_inbox())
 }
 
+fn ask_headers(server: &mut Session, ask: impl IntoIterator<Item = u32>, headers: &mut Headers) -> Result<(), Error> {
+    let asked: UidSet = ask.into_iter().filter_map(Uid::new).collect();
+    Ok(server.headers(&asked, &mut |uid, bytes| {
+        let mut hasher = ContentHasher::new();
+        hasher.update(bytes);
+        headers.insert(uid.get(), Some(hasher.finish().header));
+    })?)
+}
+
 /// The walk over one folder.
 struct Walk<'w, 'a> {
     engine: &'w mut Engine<'a>,
@@ -184,14 +194,19 @@ impl<'a> Walk<'_, 'a> {
             None => Vec::new(),
         };
         let (mail, complete) = self.list(server, &selected)?;
-        let mut plan = self.plan(server, &mail.entries, &rows, &rules)?;
+        let (mut plan, mut headers) = self.plan(server, &mail.entries, &rows, &rules)?;
         if !complete {
             // What such a listing does not show may be there all the same.
             (plan.left, plan.gone, plan.forget) = (Vec::new(), Vec::new(), Vec::new());
         }
         self.lessons.left = tell_skipped(self.engine, &plan, &mail)?;
         let (Some(source), false) = (source, dry) else {
-            tell_plan(self.engine, &plan, &mail, &rules);
+            let held = self.held(rows.is_empty())?;
+            let here = Here::look(&plan, &mail, &rows, &held);
+            *self.held = Some(held);
+            ask_headers(server, here.questions(&plan, &mail, &headers), &mut headers)?;
+            let (here, present) = (here.matches(&plan, &mail, &headers), self.present.or(self.looked.as_ref()));
+            tell_plan(self.engine, (&plan, &mail, &rows), &rules, &here, present);
             return Ok(());
         };
         keep_books(self.engine, source, (&plan, &rows, &mail.entries), &rules, None)?;
@@ -212,7 +227,8 @@ impl<'a> Walk<'_, 'a> {
         let told = listed.uid_validity.is_some() && listed.uid_next.is_some() && listed.messages.is_some();
         let same = (figures.uid_validity, figures.uid_next, figures.messages)
             == (listed.uid_validity, listed.uid_next, listed.messages);
-        told && same && !options.full && !options.all
+        let other_port = self.engine.account.as_ref().is_some_and(|account| account.other_port);
+        told && same && !options.full && !options.all && !other_port
     }
 
     /// Records the figures that the listing stood for: those told before it, where there are any.
@@ -241,19 +257,20 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// Plans, asking for headers as long as the plan wants some.
-    fn plan(&self, server: &mut Session, entries: &[Entry], rows: &[Row], rules: &Rules) -> Result<Plan, Error> {
+    fn plan(
+        &self,
+        server: &mut Session,
+        entries: &[Entry],
+        rows: &[Row],
+        rules: &Rules,
+    ) -> Result<(Plan, Headers), Error> {
         let mut headers = Headers::new();
         loop {
             let plan = plan::plan(entries, rows, &headers, rules, self.present.or(self.looked.as_ref()));
             if plan.ask.is_empty() {
-                return Ok(plan);
+                return Ok((plan, headers));
             }
-            let asked: UidSet = plan.ask.iter().filter_map(|&n| Uid::new(n)).collect();
-            server.headers(&asked, &mut |uid, bytes| {
-                let mut hasher = ContentHasher::new();
-                hasher.update(bytes);
-                headers.insert(uid.get(), Some(hasher.finish().header));
-            })?;
+            ask_headers(server, plan.ask.iter().copied(), &mut headers)?;
             for number in plan.ask {
                 headers.entry(number).or_insert(None);
             }
@@ -278,7 +295,7 @@ impl<'a> Walk<'_, 'a> {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let requests = requests(wanted.values().map(|e| &e.entry));
+        let requests = requests(wanted.values().map(|e| &e.entry), server.sample());
         let asked: UidSet = wanted.keys().filter_map(|&n| Uid::new(n)).collect();
         // A row of another tool says nothing about what is here: that is looked up before it is believed.
         let doubtful =
@@ -301,7 +318,7 @@ impl<'a> Walk<'_, 'a> {
         receiver.present = self.present.or(self.looked.as_ref());
         receiver.held = held;
         receiver.wanted = wanted;
-        let mut bodies = Bodies { receiver, keywords, dir, left_out: BTreeSet::new(), got: UidSet::new() };
+        let mut bodies = Bodies { receiver, keywords, dir, left_out: BTreeSet::new(), got: UidSet::new(), bytes: 0 };
         let transferred = transfer(server, &requests, &mut bodies);
         let Bodies { mut receiver, left_out, got, .. } = bodies;
         let committed = match receiver.failed {

@@ -16,7 +16,7 @@ use crate::ui::event::Body;
 use crate::{imap, pop3};
 
 use super::held::Held;
-use super::plan::Rules;
+use super::plan::{Rules, Trust};
 
 pub use crate::job::Report;
 
@@ -200,7 +200,7 @@ impl<'a> Engine<'a> {
         };
         let key = Key { kind: "fetch", host: &endpoint.host, port: endpoint.port, user };
         let (mut account, secret) = if job.options.dry_run {
-            (state.find_account(&key)?, String::new())
+            (state.look_up_fetch_account(&key, &job.account.name)?, String::new())
         } else {
             (Some(state.fetch_account(&key, &job.account.name, now)?), state.secret()?)
         };
@@ -234,7 +234,11 @@ impl<'a> Engine<'a> {
             let all_seen =
                 self.report.kinds.is_empty() && self.report.summary.skipped == 0 && self.job.options.only.is_none();
             let ended = self.state.end_run(account.id, self.now.0, word, all_seen);
-            if let Err(error) = ended {
+            // Its sample has been the same, or everything has been compared.
+            let port = self.job.account.endpoint.port;
+            let moved = account.other_port && self.report.kinds.is_empty();
+            let moved = if moved { self.state.set_port(account.id, port) } else { Ok(()) };
+            if let Err(error) = ended.and(moved) {
                 self.fail(None, &error);
             }
         }
@@ -254,10 +258,20 @@ impl<'a> Engine<'a> {
         Rules {
             keep: if hold { Keep::Keep } else { options.keep.unwrap_or(self.job.account.keep) },
             finish_deletions: !hold && options.keep != Some(Keep::Keep),
-            full: options.full,
+            trust: self.trust(),
             limit: options.limit.map(|limit| limit.saturating_sub(self.report.summary.downloaded)),
             max_size: options.max_size.or(self.job.account.max_size),
             now: self.now,
+        }
+    }
+
+    fn trust(&self) -> Trust {
+        let other_port = self.account.as_ref().is_some_and(|account| account.other_port);
+        match self.job.account.protocol {
+            _ if self.job.options.full => Trust::Nothing,
+            _ if other_port => Trust::Sample,
+            Protocol::Pop3 => Trust::Neighbours,
+            Protocol::Imap => Trust::Ids,
         }
     }
 
@@ -267,7 +281,9 @@ impl<'a> Engine<'a> {
     /// # Errors
     /// When the state or the Maildir cannot be read.
     pub fn held(&mut self, is_new: bool, shared: HashSet<FolderName>) -> Result<Held, Error> {
-        let Some(account) = &self.account else { return Ok(Held::default()) };
+        // A dry run may know no account, and look at a Maildir all the same.
+        let unknown = AccountRow::unknown();
+        let account = self.account.as_ref().unwrap_or(&unknown);
         let options = self.job.options;
         let complete = is_new || options.all || account.full_at.is_none();
         let files = files::load(self.state.connection(), account.id)?;

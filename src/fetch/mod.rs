@@ -7,6 +7,7 @@
 mod bodies;
 mod books;
 mod desk;
+mod dry;
 mod held;
 mod imap;
 mod job;

@@ -11,8 +11,9 @@ use crate::severity::{Kind, Retry, Severity};
 use crate::state::seen::{self, Row, RowId, Source, Status};
 use crate::transport;
 
-use super::books::{Lessons, Mail, account_for, due, keep_books, name_of, refuse, tell_plan, tell_skipped};
+use super::books::{Lessons, Mail, account_for, due, keep_books, name_of, refuse, tell_skipped};
 use super::desk::{Desk, Done};
+use super::dry::{Here, tell_plan};
 use super::job::{Engine, Error};
 use super::look;
 use super::plan::{self, Action, Candidates, Entry, Plan, Rules};
@@ -127,12 +128,15 @@ fn session(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<Session, Er
     let rules = engine.rules();
     let again = engine.is_gone(&mail.folder)? || engine.job.options.all;
     let mut present = if again { Some(look::contents(engine.layout)?) } else { None };
-    let mut plan = make_plan(&mut server, &mail, &rows, &rules, present.as_ref())?;
+    let (mut plan, headers) = make_plan(&mut server, &mail, &rows, &rules, present.as_ref())?;
     engine.report.summary.folders = 1;
     lessons.left = tell_skipped(engine, &plan, &mail)?;
     leave_out_trouble(engine, &mut plan, &mail, lessons);
     let (Some(source), false) = (source, engine.job.options.dry_run) else {
-        tell_plan(engine, &plan, &mail, &rules);
+        let here = Here::look(&plan, &mail, &rows, &engine.held(rows.is_empty(), HashSet::new())?);
+        let headers = ask_headers(&mut server, &mail, &here.questions(&plan, &mail, &headers.headers), headers)?;
+        let here = here.matches(&plan, &mail, &headers.headers);
+        tell_plan(engine, (&plan, &mail, &rows), &rules, &here, present.as_ref());
         server.leave();
         return Ok(Session { more: false });
     };
@@ -186,23 +190,33 @@ fn make_plan(
     rows: &[Row],
     rules: &Rules,
     present: Option<&HashSet<Digest>>,
-) -> Result<Plan, Error> {
+) -> Result<(Plan, HeaderSink), Error> {
     let mut sink = HeaderSink::default();
     loop {
         let plan = plan::plan(&mail.entries, rows, &sink.headers, rules, present);
         if plan.ask.is_empty() {
-            return Ok(plan);
+            return Ok((plan, sink));
         }
         let ask: HashSet<u32> = plan.ask.iter().copied().collect();
-        let asked = wanted(mail, |entry| ask.contains(&entry.number));
-        let capabilities = server.capabilities();
-        if capabilities.is_empty() || capabilities.has("TOP") {
-            server.transfer(&asked, Part::Header, &mut sink)?;
-        }
+        sink = ask_headers(server, mail, &ask, sink)?;
         for number in ask {
             sink.headers.entry(number).or_insert(None);
         }
     }
+}
+
+/// Asks for headers, where the server has TOP.
+fn ask_headers(
+    server: &mut Transaction,
+    mail: &Mail,
+    ask: &HashSet<u32>,
+    mut sink: HeaderSink,
+) -> Result<HeaderSink, Error> {
+    let capabilities = server.capabilities();
+    if !ask.is_empty() && (capabilities.is_empty() || capabilities.has("TOP")) {
+        server.transfer(&wanted(mail, |entry| ask.contains(&entry.number)), Part::Header, &mut sink)?;
+    }
+    Ok(sink)
 }
 
 /// Takes messages out of the plan that broke sessions again and again.

@@ -31,6 +31,9 @@ pub struct StoreEnd {
     pub modified: UidSet,
     /// The largest MODSEQ that the server told for messages of the set.
     pub modseq: Option<ModSeq>,
+    /// Messages of the set that the answer told anything of: with CONDSTORE each that was changed (RFC 7162 §3.1.3). A STORE is
+    /// answered OK for those that another client has just expunged, too.
+    pub told: UidSet,
 }
 
 /// A COPY or MOVE that was sent.
@@ -91,7 +94,10 @@ impl Session {
                 && response.is_fetch()
             {
                 let told = FetchLine::parse(rest).into_message().filter(|message| set.contains(message.uid));
-                end.modseq = end.modseq.max(told.and_then(|message| message.modseq));
+                if let Some(message) = told {
+                    end.told.insert(message.uid);
+                    end.modseq = end.modseq.max(message.modseq);
+                }
                 return Ok(true);
             }
             Ok(false)

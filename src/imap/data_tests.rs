@@ -110,3 +110,18 @@ proptest! {
         let _ = (search(b"SEARCH", &bytes, "F1"), mailbox_id(&bytes));
     }
 }
+
+#[test]
+fn a_name_sent_as_a_literal_is_its_bytes_also_without_any_and_with_a_line_end() {
+    for (wire, name) in [
+        (&b"* LIST () \"/\" {0}\r\n"[..], &b""[..]),
+        (b"* LIST () \"/\" {3}\r\na\r\n", b"a\r\n"),
+        (b"* LIST () \"/\" {3}\r\n{0}", b"{0}"),
+        (b"* LIST () \"/\" \"{0}\"", b"{0}"),
+        (b"* LIST () \"/\" plain\r\n", b"plain"),
+    ] {
+        let parsed = crate::imap::parse::response(wire);
+        let Response::Data { rest, .. } = parsed else { panic!("{parsed:?}") };
+        assert_eq!(list(rest).map(|line| line.name.as_bytes().to_vec()).as_deref(), Some(name), "{wire:?}");
+    }
+}

@@ -19,6 +19,8 @@ pub struct IdleEnd {
     pub selected: bool,
     /// Folders in which something happened, told by NOTIFY.
     pub changed: Vec<MailboxName>,
+    /// A folder came, went or was renamed, told by NOTIFY.
+    pub folders: bool,
     /// One of the other descriptors is readable.
     pub other: bool,
 }
@@ -50,6 +52,10 @@ impl IdleEnd {
                 self.changed.extend(name.filter(|name| !self.changed.contains(name)));
                 news
             }
+            Response::Data { word, .. } if word.eq_ignore_ascii_case(b"LIST") => {
+                self.folders = true;
+                true
+            }
             Response::Data { word, .. } if word.eq_ignore_ascii_case(b"VANISHED") => {
                 self.selected = true;
                 true
@@ -63,7 +69,7 @@ impl IdleEnd {
     }
 
     fn is_news(&self) -> bool {
-        self.selected || !self.changed.is_empty() || self.other
+        self.selected || self.folders || !self.changed.is_empty() || self.other
     }
 }
 
@@ -93,7 +99,7 @@ impl Session {
     }
 
     /// Asks for news of all personal folders, by NOTIFY (RFC 5465). `false`: not offered, or refused. From then on
-    /// [`Session::idle`] tells in which folders something happened.
+    /// [`Session::idle`] tells in which folders something happened, and that there are others (where the server can say so).
     ///
     /// # Errors
     /// A failing connection.
@@ -101,13 +107,18 @@ impl Session {
         if !self.capabilities().notify {
             return Ok(false);
         }
-        let events = "(MessageNew MessageExpunge FlagChange)";
-        let command = Command::new("NOTIFY SET (selected").word(events).glue(") (personal").word(events).glue(")");
-        match self.run(command, "NOTIFY", &mut |_, _| Ok(false)) {
-            Ok(_) => Ok(true),
-            Err(Error::Refused { .. }) => Ok(false),
-            Err(error) => Err(error),
+        let messages = "(MessageNew MessageExpunge FlagChange)";
+        for events in ["(MessageNew MessageExpunge FlagChange MailboxName)", messages] {
+            let command =
+                Command::new("NOTIFY SET (selected").word(messages).glue(") (personal").word(events).glue(")");
+            match self.run(command, "NOTIFY", &mut |_, _| Ok(false)) {
+                Ok(_) => return Ok(true),
+                // BADEVENT: it knows no events of folders (RFC 5465 §3.1).
+                Err(Error::Refused { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(false)
     }
 
     /// INBOX's quotas; none where the server keeps none.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
 use zeroize::Zeroizing;
 
 use super::command::{Command, Literals};
@@ -50,11 +49,7 @@ pub fn open(login: &Login<'_>) -> Result<Connection, Error> {
         };
         let pause = if login.once { None } else { transport::retry::pause(attempt, timeout) };
         let Some(pause) = pause.filter(|_| error.retry() == Retry::Now) else { return Err(error) };
-        let time = Timespec::try_from(pause).ok();
-        let mut fds = [PollFd::from_borrowed_fd(login.stop.fd(), PollFlags::IN)];
-        // A failing poll shortens the pause, no more.
-        let _ = rustix::event::poll(&mut fds, time.as_ref());
-        if login.stop.requested() {
+        if login.stop.pause(pause) {
             return Err(Error::Transport(transport::Error::Stopped));
         }
         attempt += 1;

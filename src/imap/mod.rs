@@ -10,6 +10,7 @@ mod change;
 mod code;
 mod command;
 mod completion;
+mod compress;
 mod connection;
 mod data;
 mod download;

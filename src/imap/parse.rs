@@ -116,6 +116,9 @@ fn split_word(bytes: &[u8]) -> (&[u8], &[u8]) {
 pub fn response(bytes: &[u8]) -> Response<'_> {
     let end = bytes.iter().rposition(|&c| c != b'\r' && c != b'\n').map_or(0, |at| at + 1);
     let line = bytes.get(..end).unwrap_or_default();
+    // A line end that belongs to a literal stays: behind `{0}`, and at the end of a literal's bytes.
+    let literal = line.contains(&b'\n') || (line.starts_with(b"*") && line.ends_with(b"}"));
+    let line = if literal { bytes } else { line };
     let (first, rest) = split_word(line);
     match first {
         b"" => Response::Nothing,

@@ -10,55 +10,17 @@ use std::time::Duration;
 use super::connection::Connection;
 use super::login::establish;
 use super::{Error, Session};
-use crate::account::{
-    Account, AuthMechanism, Direction, Endpoint, Hooks, Keep, LayoutKind, Login, Mode, OnDelete, OnRemoteDelete,
-    Protocol, Quirks, SecretSource, Store, SyncRules, TlsMode,
-};
+use crate::account::{Account, AuthMechanism, Endpoint, Login, Protocol, TlsMode};
 use crate::auth::{Credentials, Secret};
-use crate::mail::FolderName;
-use crate::mail::lines::LineEndings;
-use crate::mail::pattern::Patterns;
 use crate::stop::Stop;
 use crate::transport::{Stream, Traffic};
 
+/// How long either end waits.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 pub fn account(tls: TlsMode, mechanism: AuthMechanism) -> Account {
-    Account {
-        name: "test".to_owned(),
-        protocol: Protocol::Imap,
-        provider: None,
-        endpoint: Endpoint {
-            host: "mail.example.org".to_owned(),
-            port: 143,
-            tls,
-            fingerprint: None,
-            ca_file: None,
-            client_cert: None,
-            tunnel: None,
-            timeout: Duration::from_secs(10),
-        },
-        login: Login { user: "me".to_owned(), mechanism, secret: SecretSource::Ask, oauth2: None },
-        store: Store { root: "/nonexistent".into(), layout: LayoutKind::Nested, line_endings: LineEndings::Lf },
-        folders: Patterns::all(),
-        subscribed_only: false,
-        sync: SyncRules {
-            mode: Mode::Sync,
-            direction: Direction::Both,
-            trash: None,
-            on_delete: OnDelete::Trash,
-            on_remote_delete: OnRemoteDelete::Delete,
-            expunge: false,
-            max_delete: 50,
-            create_folders: true,
-            delete_folders: false,
-        },
-        keep: Keep::Keep,
-        folder: FolderName::inbox(),
-        connections: 1,
-        max_size: None,
-        hooks: Hooks::default(),
-        poll_interval: Duration::from_secs(300),
-        quirks: Quirks::default(),
-    }
+    let endpoint = Endpoint { timeout: PATIENCE, ..Endpoint::new("mail.example.org", 143, tls) };
+    Account::new("test", Protocol::Imap, endpoint, Login { mechanism, ..Login::new("me") }, "/nonexistent".into())
 }
 
 /// Plays a server: says `greeting`, then waits for each step's bytes and answers them. What came instead is the error.
@@ -91,8 +53,8 @@ fn connect(greeting: &str, steps: &[(&str, &str)]) -> (Connection, JoinHandle<Re
     let steps = steps.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
     let server = play(theirs, greeting.to_owned(), steps);
     let stop = Stop::new().expect("a pipe");
-    let stream = Stream::from_socket(OwnedFd::from(ours), Duration::from_secs(10), &stop, Arc::new(Traffic::default()));
-    (Connection::new(stream.expect("a stream"), Duration::from_secs(10)), server)
+    let stream = Stream::from_socket(OwnedFd::from(ours), PATIENCE, &stop, Arc::new(Traffic::default()));
+    (Connection::new(stream.expect("a stream"), PATIENCE), server)
 }
 
 pub fn log_in(

@@ -51,6 +51,8 @@ pub struct Session {
     folder: Option<MailboxName>,
     /// The messages that are asked for: (tag, SELECT, UIDs).
     pub(super) bodies: Vec<(u32, Option<u64>, UidSet)>,
+    /// Whether it is settled that the connection is compressed, or is not.
+    pub(super) weighed: bool,
 }
 
 impl std::fmt::Debug for Session {
@@ -78,6 +80,7 @@ impl Session {
             opened: 0,
             folder: None,
             bodies: Vec::new(),
+            weighed: false,
         }
     }
 
@@ -369,27 +372,6 @@ impl Session {
         self.connection = connection;
         self.by_crate = Some((session, wire));
         Ok(())
-    }
-
-    /// Turns on compression, if it is offered; whether it pays is the caller's to know. `false`: it stays off.
-    ///
-    /// # Errors
-    /// When the connection fails.
-    pub fn compress(&mut self) -> Result<bool, Error> {
-        if !self.capabilities().compress_deflate {
-            return Ok(false);
-        }
-        self.live()?.settle()?;
-        match self.run(Command::new("COMPRESS DEFLATE"), "COMPRESS", &mut |_, _| Ok(false)) {
-            Ok(_) => {
-                let connection = self.live()?;
-                let started = connection.stream().start_deflate().map_err(Error::from);
-                connection.check(started)?;
-                Ok(true)
-            }
-            Err(Error::Refused { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 
     /// Says goodbye and drops the connection without waiting for an answer.

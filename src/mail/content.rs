@@ -1,7 +1,8 @@
 //! What a message *is*: a digest of its canonical form, and the hints that nominate candidates.
 //!
-//! The canonical form is the message with every line ended by `CR LF` and without `X-TUID` header fields, which
-//! mbsync adds. Two messages are one only if these digests are equal; a Message-ID alone never says so.
+//! The canonical form is the message with every line ended by `CR LF`, without any other `CR`, and without `X-TUID` header
+//! fields, which mbsync adds. Servers eat stray `CR`s (Dovecot stores `CR CR LF` as `CR LF`), and what came back without them is
+//! still the same message. Two messages are one only if these digests are equal; a Message-ID alone never says so.
 
 use sha2::{Digest as _, Sha256};
 
@@ -67,6 +68,8 @@ pub struct Content {
     pub message_id: Option<MessageId>,
     /// Length in bytes with `CR LF` line ends, `X-TUID` included: what a server calls the size.
     pub size: u64,
+    /// How much of the size is header fields that do not count (`X-TUID`); 0 where the header was not looked at.
+    pub left_out: u64,
     /// The Message-ID's text for people and JSON, cut at 200 bytes.
     pub message_id_text: Option<String>,
 }
@@ -84,6 +87,7 @@ pub struct ContentHasher {
     header_digest: Option<Digest>,
     message_id: Option<Vec<u8>>,
     size: u64,
+    bytes_left_out: u64,
     /// A field that is left out besides `X-TUID`.
     left_out: Option<&'static str>,
 }
@@ -122,6 +126,7 @@ impl ContentHasher {
             header_digest: None,
             message_id: None,
             size: 0,
+            bytes_left_out: 0,
             left_out: None,
         }
     }
@@ -139,6 +144,7 @@ impl ContentHasher {
         buffer.clear();
         self.canonical.push(chunk, &mut buffer);
         self.size += buffer.len() as u64;
+        drop_stray(&mut buffer);
         let mut rest = buffer.as_slice();
         while self.header.is_some() && !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
@@ -194,7 +200,9 @@ impl ContentHasher {
         {
             id.extend_from_slice(&line);
         }
-        if scan.field != Field::LeftOut {
+        if scan.field == Field::LeftOut {
+            self.bytes_left_out += line.len() as u64;
+        } else {
             scan.hash.update(&line);
             self.all.update(&line);
         }
@@ -209,8 +217,13 @@ impl ContentHasher {
     /// Ends the message.
     #[must_use]
     pub fn finish(mut self) -> Content {
-        if self.header.as_ref().is_some_and(|scan| !scan.line.is_empty()) {
+        let unended = self.header.as_ref().filter(|scan| !scan.line.is_empty()).map(|scan| scan.line.ends_with(b"\r"));
+        if let Some(half) = unended {
             self.header_line();
+            // A message without body may come back with the end of its header cut (Courier's BODY[HEADER]): the same header.
+            if let Some(scan) = self.header.as_mut().filter(|scan| scan.field != Field::LeftOut) {
+                scan.hash.update(if half { b"\n".as_slice() } else { b"\r\n" });
+            }
         }
         self.end_header();
         let header = self.header_digest.unwrap_or_else(|| Digest::of(b""));
@@ -222,9 +235,27 @@ impl ContentHasher {
             header,
             message_id: MessageId::of_value(&value),
             size: self.size,
+            left_out: self.bytes_left_out,
             message_id_text: (!text.is_empty()).then_some(text),
         }
     }
+}
+
+/// Takes out of a part of a message with `CR LF` line ends every `CR` that ends no line. One before a `LF` that begins the next
+/// part goes as well, and comes back with that `LF`.
+fn drop_stray(part: &mut Vec<u8>) {
+    let count = |byte| memchr::memchr_iter(byte, part).count();
+    if count(b'\r') == count(b'\n') && part.first() != Some(&b'\n') && part.last() != Some(&b'\r') {
+        return;
+    }
+    let mut kept = Vec::with_capacity(part.len() + 1);
+    for &byte in part.iter().filter(|&&byte| byte != b'\r') {
+        if byte == b'\n' {
+            kept.push(b'\r');
+        }
+        kept.push(byte);
+    }
+    *part = kept;
 }
 
 #[cfg(test)]
@@ -243,9 +274,25 @@ mod tests {
         let wire = content(b"Subject: a\r\nMessage-ID:\r\n <x@y>\r\n\r\nbody\r\n");
         let disk = content(b"Subject: a\nX-TUID: abc\n def\nMessage-ID:\n <x@y>\n\nbody\n");
         assert_eq!((wire.digest, wire.header, wire.message_id), (disk.digest, disk.header, disk.message_id));
-        assert_eq!(wire.size, 41);
+        assert_eq!((wire.size, wire.left_out), (41, 0));
+        assert_eq!(disk.size - disk.left_out, wire.size);
         assert_eq!(wire.message_id, MessageId::of_value(b"<x@y>"));
         assert_eq!(wire.message_id_text.as_deref(), Some("<x@y>"));
+    }
+
+    #[test]
+    fn stray_carriage_returns_do_not_count() {
+        let eaten = content(b"Message-ID: <1>\n\nbo\ndy");
+        for text in [
+            "Message-ID: <1>\r\r\n\r\r\nbo\r\ndy",
+            "Message-ID: <1>\n\nbo\r\r\n\rdy\r",
+            "Message-ID: <1>\r\n\r\nb\ro\ndy",
+        ] {
+            let with = content(text.as_bytes());
+            assert_eq!((with.digest, with.header, with.message_id), (eaten.digest, eaten.header, eaten.message_id));
+        }
+        assert_eq!(content(b"a\r\r\nb\r").size, 6, "the size counts them: it is that of the wire");
+        assert_ne!(content(b"bo\ndy").digest, content(b"body").digest);
     }
 
     #[test]
@@ -258,6 +305,17 @@ mod tests {
         assert_eq!(digest(b"A: b\n\nc\n"), digest(b"x-message-flag: Follow\n up\nA: b\n\nc\n"));
         assert_eq!(digest(b"A: b\n\nc\n"), content(b"A: b\n\nc\n").digest);
         assert_ne!(digest(b"\nX-Message-Flag: x\n"), digest(b"\n"));
+    }
+
+    #[test]
+    fn a_header_without_body_is_the_same_however_it_ends() {
+        let whole = content(b"Subject: a\r\nTo: b\r\n");
+        for cut in
+            [&b"Subject: a\r\nTo: b\r"[..], b"Subject: a\r\nTo: b", b"Subject: a\nTo: b", b"Subject: a\nTo: b\n\n"]
+        {
+            assert_eq!(content(cut).header, whole.header, "{cut:?}");
+        }
+        assert_ne!(content(b"Subject: a\r\nTo: b").digest, whole.digest);
     }
 
     #[test]

@@ -333,7 +333,7 @@ fn find(folder: &Folder, unique: &[u8]) -> Result<Option<Place>, Error> {
 /// Copies an open message to `name` in `tmp`, durably and with its time; the copy's inode.
 fn copy_file(original: &mut std::fs::File, tmp: &impl AsFd, name: &str) -> io::Result<u64> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut copy = std::fs::File::from(rustix::fs::openat(tmp, name, flags, FILE_MODE)?);
+    let mut copy = std::fs::File::from(handle::openat(tmp, name, flags, FILE_MODE)?);
     io::copy(original, &mut copy)?;
     let meta = original.metadata()?;
     let times = Timestamps {

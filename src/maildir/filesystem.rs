@@ -102,7 +102,7 @@ fn renames_change_times(state: &impl std::os::fd::AsFd, state_dir: &Path) -> Res
     }
     let dir = handle::open_dir_at(state, Path::new("probe"), &path)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    drop(rustix::fs::openat(&dir, "a", flags, FILE_MODE).map_err(failed)?);
+    drop(handle::openat(&dir, "a", flags, FILE_MODE).map_err(failed)?);
     let long_ago = Timespec { tv_sec: 1_000_000_000, tv_nsec: 0 };
     rustix::fs::futimens(&dir, &Timestamps { last_access: long_ago, last_modification: long_ago }).map_err(failed)?;
     rustix::fs::renameat(&dir, "a", &dir, "b").map_err(failed)?;
@@ -128,7 +128,7 @@ pub fn now_of(state_dir: &Path) -> Result<i64, Error> {
         Err(e) => return Err(failed(e.into())),
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::openat(&dir, &name, flags, FILE_MODE).map_err(|e| failed(e.into()))?);
+    let file = File::from(handle::openat(&dir, &name, flags, FILE_MODE).map_err(|e| failed(e.into()))?);
     let meta = file.metadata();
     let removed = rustix::fs::unlinkat(&dir, &name, AtFlags::empty());
     let meta = meta.map_err(failed)?;

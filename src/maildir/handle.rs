@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::error::Error;
 use super::layout::FolderDir;
@@ -18,9 +18,19 @@ pub(super) const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 const OPEN_DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// Opens a file or directory; a file system behind a network or a process may be interrupted at it.
+pub(super) fn openat(
+    dir: impl AsFd,
+    name: impl rustix::path::Arg + Copy,
+    flags: OFlags,
+    mode: Mode,
+) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| rustix::fs::openat(&dir, name, flags, mode))
+}
+
 /// Opens the directory `name` in `parent`; `path` is for messages.
 pub(super) fn open_dir_at(parent: impl AsFd, name: &Path, path: &Path) -> Result<OwnedFd, Error> {
-    rustix::fs::openat(parent, name, OPEN_DIR, Mode::empty()).map_err(|e| match e {
+    openat(parent, name, OPEN_DIR, Mode::empty()).map_err(|e| match e {
         Errno::NOENT => Error::Missing { path: path.to_owned() },
         // Linux answers NOTDIR to a link opened with DIRECTORY and NOFOLLOW, others LOOP or MLINK.
         Errno::NOTDIR | Errno::LOOP | Errno::MLINK => Error::Foreign { path: path.to_owned(), wanted: "directory" },
@@ -30,11 +40,13 @@ pub(super) fn open_dir_at(parent: impl AsFd, name: &Path, path: &Path) -> Result
 
 /// Opens `root`, which may be a link.
 pub(super) fn open_root(root: &Path) -> Result<OwnedFd, Error> {
-    rustix::fs::open(root, OPEN_DIR.difference(OFlags::NOFOLLOW), Mode::empty()).map_err(|e| match e {
-        Errno::NOENT => Error::Missing { path: root.to_owned() },
-        Errno::NOTDIR => Error::Foreign { path: root.to_owned(), wanted: "directory" },
-        _ => Error::io("open", root, e),
-    })
+    retry_on_intr(|| rustix::fs::open(root, OPEN_DIR.difference(OFlags::NOFOLLOW), Mode::empty())).map_err(
+        |e| match e {
+            Errno::NOENT => Error::Missing { path: root.to_owned() },
+            Errno::NOTDIR => Error::Foreign { path: root.to_owned(), wanted: "directory" },
+            _ => Error::io("open", root, e),
+        },
+    )
 }
 
 /// Makes a directory's entries durable.
@@ -109,7 +121,7 @@ impl Folder {
     /// Opens a message for reading: a regular file, never a link, never waiting for a pipe's other end.
     pub fn open_message(&self, place: &Place) -> Result<File, Error> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(self.sub(place.sub), place.name.as_bytes(), flags, Mode::empty());
+        let file = openat(self.sub(place.sub), place.name.as_bytes(), flags, Mode::empty());
         let path = || self.path_of(place);
         let file = File::from(file.map_err(|e| match e {
             Errno::NOENT => Error::Gone { path: path() },

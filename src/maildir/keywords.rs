@@ -54,7 +54,7 @@ impl Keywords {
     pub fn load(folder: &FolderDir) -> Result<Self, Error> {
         let path = folder.path.join(FILE);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(folder.open()?, FILE, flags, Mode::empty()) {
+        let file = match handle::openat(folder.open()?, FILE, flags, Mode::empty()) {
             Ok(fd) => File::from(fd),
             Err(Errno::NOENT) => return Ok(Self::default()),
             Err(Errno::LOOP | Errno::MLINK) => return Err(Error::Foreign { path, wanted: "regular file" }),
@@ -250,7 +250,7 @@ impl Keywords {
             Err(e) => return Err(failed(e.into())),
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file = File::from(rustix::fs::openat(&dir, TEMPORARY, flags, FILE_MODE).map_err(|e| failed(e.into()))?);
+        let mut file = File::from(handle::openat(&dir, TEMPORARY, flags, FILE_MODE).map_err(|e| failed(e.into()))?);
         let written = file.write_all(&self.to_bytes()).and_then(|()| {
             if let Some(mode) = mode {
                 // A list that others could read stays readable for them.

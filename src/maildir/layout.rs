@@ -310,8 +310,8 @@ pub(super) fn rename_dir(source: &OwnedFd, from: &OsStr, target: &OwnedFd, to: &
 /// Makes sure that the directory `name` is in `parent`, durably, and opens it.
 pub(super) fn make_dir(parent: &impl AsFd, name: &Path, path: &Path) -> Result<OwnedFd, Error> {
     match rustix::fs::mkdirat(parent, name, DIR_MODE) {
-        Ok(()) => handle::sync_dir(parent, path)?,
-        Err(Errno::EXIST) => {}
+        // One that is there may be what a run made that died before it was durable.
+        Ok(()) | Err(Errno::EXIST) => handle::sync_dir(parent, path)?,
         Err(e) => return Err(Error::io("create", path, e)),
     }
     handle::open_dir_at(parent, name, path)

@@ -24,8 +24,10 @@ pub struct Message {
     pub size: u64,
     /// When the message was received: the file's time.
     pub mtime: Timestamp,
-    /// The same in nanoseconds since 1970: a file younger than two seconds may still be written.
+    /// The same in nanoseconds since 1970, of the last write: a young file may still be written to.
     pub mtime_ns: i64,
+    /// When the file, its name or anything else about it was last changed, likewise.
+    pub ctime_ns: i64,
     /// Its inode.
     pub inode: u64,
 }
@@ -45,6 +47,7 @@ pub fn open(folder: &FolderDir, place: &Place) -> Result<Message, Error> {
         size: meta.size(),
         mtime: Timestamp(meta.mtime()),
         mtime_ns: nanoseconds(meta.mtime(), meta.mtime_nsec()),
+        ctime_ns: nanoseconds(meta.ctime(), meta.ctime_nsec()),
         inode: meta.ino(),
         file,
     })

@@ -40,6 +40,16 @@ impl Capabilities {
         self.has("PIPELINING")
     }
 
+    /// Whether what is sent behind the login, ahead of its answer, reaches the session; `sasl`: the login is by AUTH. Two servers that
+    /// offer PIPELINING lose it: Courier hands the connection to another program at that point, with what the first one has read gone
+    /// (seen with 1.0.16); Cyrus throws away what came behind AUTH (3.6.1), for a security layer may begin there.
+    #[must_use]
+    pub fn hears_behind_the_login(&self, sasl: bool) -> bool {
+        let maker = self.arguments("IMPLEMENTATION").and_then(<[String]>::first).map_or("", String::as_str);
+        let deaf = maker.eq_ignore_ascii_case("Courier") || (sasl && maker.eq_ignore_ascii_case("Cyrus"));
+        self.pipelining() && !deaf
+    }
+
     /// The SASL mechanisms offered (RFC 5034 §3).
     #[must_use]
     pub fn sasl(&self) -> Vec<&str> {
@@ -123,6 +133,21 @@ mod tests {
         assert_eq!((caps.login_delay(), caps.sasl()), (Some(300), vec!["PLAIN", "XOAUTH2"]));
         assert!(!Capabilities::from_text("expire 60").quit_deletes());
         assert!(!Capabilities::from_text("EXPIRE NEVER").quit_deletes());
+    }
+
+    #[test]
+    fn some_servers_lose_what_is_sent_behind_the_login() {
+        let hears = |implementation: &str, sasl| {
+            let caps = Capabilities::from_text(&format!("TOP\nPIPELINING\nUIDL\n{implementation}"));
+            assert!(caps.pipelining());
+            caps.hears_behind_the_login(sasl)
+        };
+        assert!(
+            !hears("IMPLEMENTATION Courier Mail Server", false) && !hears("IMPLEMENTATION Courier Mail Server", true)
+        );
+        assert!(hears("IMPLEMENTATION Cyrus POP3 3.6.1", false) && !hears("IMPLEMENTATION Cyrus POP3 3.6.1", true));
+        assert!(hears("IMPLEMENTATION", true) && hears("USER", true) && hears("USER", false));
+        assert!(!Capabilities::from_text("TOP").hears_behind_the_login(false));
     }
 
     #[test]

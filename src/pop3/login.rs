@@ -130,8 +130,8 @@ impl<'a> Authorization<'a> {
         let proof = self.proof(mechanism, credentials)?;
         // Without USER, PASS or APOP only a session that has shown it takes an initial response may be sent ahead.
         let known = remembered.is_some_and(|memory| memory.direct);
-        let direct = known || !proof.iter().any(|step| matches!(step, Step::Exchange(_)));
-        let ahead = before.pipelining() && direct;
+        let sasl = proof.iter().any(|step| matches!(step, Step::Exchange(_)));
+        let ahead = before.hears_behind_the_login(sasl) && (known || !sasl);
         let mut steps = Vec::new();
         if remembered.is_some() && ask {
             steps.push(Step::Capa);

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use super::capability::Remembered;
 use super::error::Error;
 use super::login::{Authorization, Profile};
@@ -106,8 +104,5 @@ fn attempt_once(login: &Login<'_>, remembered: Option<&Remembered>, ask: bool) -
 /// # Errors
 /// [`transport::Error::Stopped`].
 pub fn wait(stop: &Stop, time: Duration) -> Result<(), transport::Error> {
-    let mut fds = [PollFd::from_borrowed_fd(stop.fd(), PollFlags::IN)];
-    // An interrupted wait only makes the pause shorter.
-    let _ = poll(&mut fds, Timespec::try_from(time).ok().as_ref());
-    if stop.requested() { Err(transport::Error::Stopped) } else { Ok(()) }
+    if stop.pause(time) { Err(transport::Error::Stopped) } else { Ok(()) }
 }

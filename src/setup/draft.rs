@@ -146,15 +146,15 @@ impl Draft {
                 table.insert("delete_after", value(age));
             }
         }
-        let oauth = self.oauth();
+        let oauth = self.oauth2();
         if !oauth.is_empty() {
             table.insert("oauth2", Item::Value(oauth.into()));
         }
         table
     }
 
-    /// The table `oauth2`; empty where the account does not log in by it.
-    fn oauth(&self) -> InlineTable {
+    /// `oauth2`; empty if the login needs no token.
+    fn oauth2(&self) -> InlineTable {
         let mut oauth = InlineTable::new();
         match &self.source {
             Source::Client(id, secret) => {

@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use rusqlite::{Connection, Row as SqlRow, params};
 
 use super::{Error, FolderId};
+use crate::mail::snapshot::RemoteMessage;
 use crate::mail::{Digest, Flags, Keyword, MessageId, System, Timestamp, Uid};
 
 /// A message's row.
@@ -242,11 +243,30 @@ pub fn delete(db: &Connection, id: RowId) -> Result<(), Error> {
 /// # Errors
 /// Those of the database.
 pub fn forget_uids(db: &Connection, folder: FolderId) -> Result<(), Error> {
-    db.execute("DELETE FROM message WHERE folder = ?1 AND file IS NULL", [folder.0])?;
+    // What stands there alone by agreement keeps its mark: it is known again by what it looked like (HAZARDS 4).
+    db.execute(
+        "DELETE FROM message WHERE folder = ?1 AND file IS NULL AND mark = ?2",
+        [folder.0, Mark::Paired.number()],
+    )?;
     // What finds no partner now waits to be carried across: to be without a UID must never look like a deletion there.
     db.execute(
         "UPDATE message SET uid = NULL, mark = CASE mark WHEN ?2 THEN ?3 ELSE mark END WHERE folder = ?1",
         [folder.0, Mark::Paired.number(), Mark::Waiting.number()],
     )?;
+    Ok(())
+}
+
+/// Takes over what the server says of messages that we put there: it need not keep the date that APPEND gave, nor every byte.
+///
+/// # Errors
+/// Those of the database.
+pub fn confirm(db: &Connection, folder: FolderId, told: &[RemoteMessage]) -> Result<(), Error> {
+    let mut change = db.prepare_cached(
+        "UPDATE message SET date = coalesce(?3, date), size_wire = coalesce(?4, size_wire)
+         WHERE folder = ?1 AND uid = ?2 AND (date IS NOT coalesce(?3, date) OR size_wire IS NOT coalesce(?4, size_wire))",
+    )?;
+    for message in told {
+        change.execute(params![folder.0, message.uid.get(), message.date.map(|d| d.0), signed(message.size)])?;
+    }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use super::{Error, io_error};
 use crate::mail::text::clean;
@@ -55,17 +56,16 @@ impl Lock {
     }
 }
 
+/// The pause between two looks at a lock that is held.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Locks an open lock file. With `wait` until it is free.
 fn wait_for(file: &mut File, dir: &Path, wait: bool, stop: &Stop) -> Result<(), Error> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) if wait => {
-                let mut fds = [rustix::event::PollFd::from_borrowed_fd(stop.fd(), rustix::event::PollFlags::IN)];
-                let pause = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-                // Whatever ends the pause, the flag below says why.
-                let _ = rustix::event::poll(&mut fds, Some(&pause));
-                if stop.requested() {
+                if stop.pause(PAUSE) {
                     return Err(Error::Interrupted);
                 }
             }

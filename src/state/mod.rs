@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod base;
+mod fetcher;
 pub mod files;
 pub mod folder;
 pub mod identity;

@@ -4,10 +4,9 @@
 //! IMAP folder under one UIDVALIDITY. It is made in the transaction that follows the message's flush to disk.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, named_params};
 
-use super::account::{AccountRow, Key};
-use super::{AccountId, Error, State};
+use super::{AccountId, Error};
 use crate::mail::{Digest, Timestamp};
 
 /// The tables, for the migrations.
@@ -282,41 +281,6 @@ pub fn set_capabilities(connection: &Connection, account: AccountId, text: &str)
     Ok(())
 }
 
-impl State {
-    /// The fetch account of this server and user, made if there is none. Where the profile `label` named another server or
-    /// user before, that memory is taken over; every message of it counts as no longer listed, so that its id alone proves nothing.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn fetch_account(&mut self, key: &Key<'_>, label: &str, now: Timestamp) -> Result<AccountRow, Error> {
-        if let Some(found) = self.find_account(key)? {
-            return Ok(found);
-        }
-        self.commit(|db| {
-            let before: Option<i64> = db
-                .query_row("SELECT id FROM account WHERE kind = ?1 AND label = ?2", params![key.kind, label], |r| {
-                    r.get(0)
-                })
-                .optional()?;
-            if let Some(id) = before {
-                db.execute(
-                    "UPDATE account SET host = ?2, port = ?3, user = ?4 WHERE id = ?1",
-                    params![id, key.host, key.port, key.user],
-                )?;
-                db.execute("UPDATE seen SET absent = ?2 WHERE account = ?1 AND absent IS NULL", params![id, now.0])?;
-                db.execute("DELETE FROM seen_server WHERE account = ?1", [id])?;
-            } else {
-                db.execute(
-                    "INSERT INTO account (kind, host, port, user, label) VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![key.kind, key.host, key.port, key.user, label],
-                )?;
-            }
-            Ok(())
-        })?;
-        Ok(self.find_account(key)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
-    }
-}
-
 /// A size for SQLite; what does not fit is not told.
 fn number(size: Option<u64>) -> Option<i64> {
     size.and_then(|size| i64::try_from(size).ok())
@@ -325,6 +289,8 @@ fn number(size: Option<u64>) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::State;
+    use crate::state::account::Key;
 
     const KEY: Key<'_> = Key { kind: "fetch", host: "pop.example.org", port: 995, user: "me" };
     const WORK: Source<'_> = Source { account: AccountId(1), source: "" };
@@ -401,17 +367,5 @@ mod tests {
         assert!(!has_open_deletions(db, inbox).unwrap());
         set_status(db, &[id], Status::DeleteAsked).unwrap();
         assert!(has_open_deletions(db, inbox).unwrap() && !has_open_deletions(db, WORK).unwrap());
-    }
-
-    #[test]
-    fn another_server_under_the_same_label_inherits_a_memory_in_doubt() {
-        let mut state = state();
-        insert(state.connection(), WORK, &seen(b"a")).unwrap();
-        set_capabilities(state.connection(), WORK.account, "TOP").unwrap();
-        let moved = Key { host: "mail.example.org", ..KEY };
-        assert_eq!(state.fetch_account(&moved, "work", Timestamp(7)).unwrap().id, WORK.account);
-        assert_eq!(load(state.connection(), WORK).unwrap()[0].seen.absent, Some(Timestamp(7)));
-        assert_eq!(capabilities(state.connection(), WORK.account).unwrap(), "");
-        assert_ne!(state.fetch_account(&KEY, "other", Timestamp(8)).unwrap().id, WORK.account);
     }
 }

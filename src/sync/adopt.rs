@@ -16,12 +16,14 @@ pub struct LocalCandidate {
     pub header: Digest,
     /// Its Message-ID.
     pub message_id: Option<MessageId>,
-    /// Length of the canonical form in bytes.
+    /// Length in bytes with `CR LF` line ends, without header fields that do not count.
     pub size: u64,
     /// The file's time.
     pub date: Option<Timestamp>,
     /// Its flags.
     pub flags: Flags,
+    /// The UID whose derived name the file carries: it is the download of that message, whose row a crash took.
+    pub own: Option<Uid>,
 }
 
 /// An unknown message of the server, as far as it is known.
@@ -29,7 +31,7 @@ pub struct LocalCandidate {
 pub struct RemoteCandidate {
     /// Its UID.
     pub uid: Uid,
-    /// The server's size: a hint.
+    /// The server's size, likewise: a hint.
     pub size: Option<u64>,
     /// INTERNALDATE.
     pub date: Option<Timestamp>,
@@ -123,7 +125,7 @@ fn pair_group(
     }
 }
 
-/// Equal messages: those with equal date and flags first, then equal date, then in order.
+/// Equal messages: files with the name derived for a UID first, then those with equal date and flags, then equal date, then in order.
 fn pair_equals(
     locals: &[LocalCandidate],
     remotes: &[RemoteCandidate],
@@ -132,6 +134,12 @@ fn pair_equals(
 ) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
     let mut taken = BTreeSet::new();
+    ours.retain(|&i| {
+        let own = locals.get(i).and_then(|l| l.own);
+        let at = theirs.iter().position(|&j| own.is_some() && remotes.get(j).map(|r| r.uid) == own);
+        pairs.extend(at.map(|at| (i, theirs.remove(at))));
+        at.is_none()
+    });
     for strictness in 0..3 {
         let mut waiting: HashMap<(Option<Timestamp>, Option<&Flags>), Vec<usize>> = HashMap::new();
         let key = |date: Option<Timestamp>, flags| match strictness {
@@ -194,6 +202,7 @@ mod tests {
             size: 100 + u64::from(body),
             date: None,
             flags: Flags::none(),
+            own: None,
         }
     }
 
@@ -248,6 +257,13 @@ mod tests {
             pair(&locals, &remotes, true).pairs.iter().collect::<BTreeSet<_>>(),
             [(1, 0), (0, 1)].iter().collect()
         );
+    }
+
+    #[test]
+    fn hazard_19_a_file_named_after_a_message_is_that_message() {
+        let locals = [LocalCandidate { own: Uid::new(2), ..local(1, 1) }];
+        let done = pair(&locals, &[remote(1, 1, 101, None), remote(2, 1, 101, None)], true);
+        assert_eq!(done.pairs, [(0, 1)], "the other would be delivered to the same name");
     }
 
     #[test]

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mail::snapshot::RemoteMessage;
-use crate::mail::{Content, Keyword, Side, System};
+use crate::mail::{Content, Flags, Keyword, Side, System};
 use crate::maildir::{FolderDir, Place, read};
 use crate::state::{FolderId, Mark, Row, RowId};
 
+use super::capacity;
 use super::capacity::{mask, note_keywords};
 use super::compare;
 use super::engine::{Engine, Error, Folder, Folders};
 use super::folders::Action;
 use super::look::{self, LocalLook};
-use super::survey::{Found, Survey, Thoroughness, fail};
+use super::survey::{Found, Survey, Thoroughness};
 use super::view::{LocalNew, LocalNow, RemoteNew, Touched, View};
 
 pub(super) fn assemble(
@@ -33,21 +34,16 @@ pub(super) fn assemble(
                 if !useful {
                     continue;
                 }
-                let mut view = absent(engine, folder, side)?;
+                let mut view = absent(engine, folder, found, side)?;
                 view.lost = Some(side);
                 view
             }
+            Action::Gone if !arrivals_here && !arrivals_there => continue,
+            Action::Gone => gone(engine, folder)?,
             Action::Remove(side) => removal(engine, folder, found, side, &files)?,
             Action::Sync | Action::Recreate | Action::CreateLocal | Action::CreateRemote => {
-                if is_emptied(found) && !how.refill && !engine.job.options.allow_mass_delete {
-                    let detail = format!(
-                        "{} was made anew on the server and is empty there: its messages here are left untouched",
-                        folder.name
-                    );
-                    fail(engine, folder, found, &Error::Guard(detail))?;
-                    continue;
-                }
-                view(engine, folder, found, files, how)?
+                let emptied = is_emptied(found) && !how.refill && !engine.job.options.allow_mass_delete;
+                View { emptied, ..view(engine, folder, found, files, how)? }
             }
         };
         let differs = !view.touched.is_empty() || !view.local_new.is_empty() || !view.remote_new.is_empty();
@@ -58,7 +54,8 @@ pub(super) fn assemble(
     add_totals(engine, folders, survey)
 }
 
-/// Whether a folder that had messages has another UIDVALIDITY now and none (SPEC §4): neither deletions nor uploads follow.
+/// Whether a folder that had messages has another UIDVALIDITY now and none (SPEC §4): neither deletions nor uploads follow, but
+/// its messages may stand in another folder.
 fn is_emptied(found: &Found) -> bool {
     let had = found.known.as_ref().is_some_and(|known| known.briefs().any(|b| b.uid.is_some()));
     had && found.remote.as_ref().is_some_and(|r| r.fresh && r.arrivals.is_empty())
@@ -96,17 +93,37 @@ fn add_totals(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey) -> Re
 }
 
 /// The view of a folder that one side lacks: every row is missing there, and as it was on the other side.
-fn absent(engine: &Engine<'_>, folder: &Folder, side: Side) -> Result<View, Error> {
+fn absent(engine: &Engine<'_>, folder: &Folder, found: &Found, side: Side) -> Result<View, Error> {
     let mut view = View::empty(folder.id, folder.name.clone());
     view.role = folder.role;
     for row in engine.state().all_rows(folder.id)?.into_iter().filter(|r| r.mark == Mark::Paired) {
         let (local, remote) = match side {
-            Side::Local => (None, row.uid.map(|_| row.flags.clone())),
-            Side::Remote => (now_of_row(&row), None),
+            Side::Local => (None, remote_now(found, &row)),
+            Side::Remote => (local_now(found, &row), None),
         };
         view.touched.push(Touched { row, local, remote });
     }
     Ok(view)
+}
+
+/// The view of a folder that both sides lack: nothing of it is deleted, but its messages may stand in other folders.
+fn gone(engine: &Engine<'_>, folder: &Folder) -> Result<View, Error> {
+    let mut view = View::empty(folder.id, folder.name.clone());
+    view.role = folder.role;
+    view.lost = Some(Side::Remote);
+    let rows = engine.state().all_rows(folder.id)?;
+    view.touched = rows.into_iter().map(|row| Touched { row, local: None, remote: None }).collect();
+    Ok(view)
+}
+
+/// A message's flags on the server; `None`: it is not there.
+fn remote_now(found: &Found, row: &Row) -> Option<Flags> {
+    row.uid?;
+    let Some(remote) = &found.remote else { return Some(row.flags.clone()) };
+    if remote.fresh || remote.delta.gone.contains(&row.id) {
+        return None;
+    }
+    Some(remote.delta.changed.get(&row.id).unwrap_or(&row.flags).clone())
 }
 
 /// A folder that goes on both sides: only if nothing in it is unsynced on the side that still has it.
@@ -125,7 +142,7 @@ fn removal(
         (Side::Local, _, None) => false,
         (Side::Remote, None, _) => true,
     };
-    let mut view = absent(engine, folder, side)?;
+    let mut view = absent(engine, folder, found, side)?;
     if unsynced {
         view.lost = Some(side);
         // The next run must see the same.
@@ -173,6 +190,8 @@ fn view(
     // An incomplete listing may hide the partner of any file.
     view.no_uploads = !trusted;
     view.read_only = found.remote.as_ref().is_some_and(|r| r.selected.read_only);
+    view.keeps_all =
+        found.remote.as_ref().is_some_and(|r| !capacity::can_hold(&r.selected).system.contains(System::DELETED));
     view.local_new = files;
     if let Some(remote) = &mut found.remote {
         let arrivals = std::mem::take(&mut remote.arrivals);
@@ -227,10 +246,10 @@ fn rows_of_interest(engine: &Engine<'_>, folder: &Folder, found: &Found, fresh: 
 pub(super) fn sort_in(view: &mut View, dir: &FolderDir, found: &Found, row: Row, fresh: bool) {
     let local = local_now(found, &row);
     if fresh {
-        // Its UID means nothing any more. A row without its file has nothing left to be known by.
+        // Its UID means nothing any more: what has no file either is known by what it looked like there.
         if let Some(now) = local {
             push_local(view, dir, row, now);
-        } else if row.file.is_some() || row.uid.is_some() {
+        } else {
             view.touched.push(Touched { row, local: None, remote: None });
         }
         return;
@@ -286,7 +305,7 @@ fn push_local(view: &mut View, dir: &FolderDir, row: Row, now: LocalNow) {
     let id = &row.identity;
     let content = match (id.digest, id.header, id.size) {
         (Some(digest), Some(header), Some(size)) => {
-            Some(Content { digest, header, message_id: id.message_id, size, message_id_text: None })
+            Some(Content { digest, header, message_id: id.message_id, size, left_out: 0, message_id_text: None })
         }
         _ => Place::from_bytes(&now.place).and_then(|place| read::content(dir, &place).ok()),
     };

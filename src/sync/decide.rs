@@ -11,10 +11,10 @@ use crate::state::{FolderId, RowId};
 use super::adopt::{self, LocalCandidate, Pairing, RemoteCandidate};
 use super::compare::unique as unique_of;
 use super::engine::{Engine, Error, Folders};
-use super::moves::{self, At, Moves};
+use super::moves::{self, At, Moves, Taken};
 use super::plan::{Paired, Plan, Rules, plan};
 use super::recover;
-use super::survey::Survey;
+use super::survey::{Survey, fail};
 use super::view::View;
 
 /// Above this many messages that resemble others by Message-ID alone a folder uploads nothing (HAZARDS 24).
@@ -34,7 +34,17 @@ pub fn decide(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey, rules
     }
     paired.moved = half_moved(engine, &survey.views, &paired)?;
     let moves = find_moves(engine, folders, &mut survey.views, &paired)?;
-    Ok(plan(&survey.views, &paired, &moves, rules))
+    let plan = plan(&survey.views, &paired, &moves, rules);
+    for id in &plan.emptied {
+        if let (Some(folder), Some(found)) = (folders.get(id), survey.found.get_mut(id)) {
+            let detail = format!(
+                "{} was made anew on the server and is empty there: its messages here are left untouched",
+                folder.name
+            );
+            fail(engine, folder, found, &Error::Guard(detail))?;
+        }
+    }
+    Ok(plan)
 }
 
 /// Pairs the arrivals of one folder, if both sides have any.
@@ -86,42 +96,44 @@ pub(super) fn pair_folder(
     view: &mut View,
     gone: &moves::Gone,
 ) -> Result<Pairing, Error> {
-    let locals: Vec<LocalCandidate> = view
+    let mut locals: Vec<LocalCandidate> = view
         .unpaired_files()
         .iter()
         .map(|l| LocalCandidate {
             digest: l.content.digest,
             header: l.content.header,
             message_id: l.content.message_id,
-            size: l.content.size,
+            size: l.content.size.saturating_sub(l.content.left_out),
             date: l.date,
             flags: l.flags.clone(),
+            own: None,
         })
         .collect();
     ask_message_ids(engine, folders, view)?;
     bind_intents(engine, view, &locals)?;
-    let headers: UidSet = adopt::headers_needed(&locals, &candidates(view)).into_iter().collect();
-    fetch_headers(engine, folders, view, &headers)?;
-    recognise_own(engine, view);
+    let headers: UidSet = adopt::headers_needed(&locals, &candidates(view, &BTreeMap::new())).into_iter().collect();
+    let left_out = fetch_headers(engine, folders, view, &headers)?;
+    recognise_own(engine, view, &mut locals);
     for new in view.remote_new.iter_mut().filter(|r| r.digest.is_none()) {
         new.digest = gone.content(new);
     }
-    let pairing = adopt::pair(&locals, &candidates(view), view.adopting);
+    let pairing = adopt::pair(&locals, &candidates(view, &left_out), view.adopting);
     if pairing.bodies_needed.is_empty() {
         return Ok(pairing);
     }
     let bodies: UidSet =
         pairing.bodies_needed.iter().filter_map(|&i| view.remote_new.get(i)).map(|r| r.message.uid).collect();
     digest_bodies(engine, folders, view, &bodies)?;
-    Ok(adopt::pair(&locals, &candidates(view), view.adopting))
+    Ok(adopt::pair(&locals, &candidates(view, &left_out), view.adopting))
 }
 
-fn candidates(view: &View) -> Vec<RemoteCandidate> {
+/// Sizes are without what `left_out` says of a message: a header field that mbsync adds does not count.
+fn candidates(view: &View, left_out: &BTreeMap<Uid, u64>) -> Vec<RemoteCandidate> {
     view.remote_new
         .iter()
         .map(|r| RemoteCandidate {
             uid: r.message.uid,
-            size: r.message.size,
+            size: r.message.size.map(|size| size.saturating_sub(left_out.get(&r.message.uid).copied().unwrap_or(0))),
             date: r.message.date,
             message_id: r.message.message_id,
             header: r.header,
@@ -153,8 +165,8 @@ fn bind_intents(engine: &Engine<'_>, view: &mut View, locals: &[LocalCandidate])
 }
 
 /// A file that carries the name derived for a message's UID, with its header and size, is our own download, whose row a crash
-/// took (the third law).
-fn recognise_own(engine: &Engine<'_>, view: &mut View) {
+/// took (the third law). Of equal messages it is that one: the others would be delivered to its name.
+fn recognise_own(engine: &Engine<'_>, view: &mut View, locals: &mut [LocalCandidate]) {
     let Some(validity) = view.validity else { return };
     let names: BTreeMap<&[u8], usize> = view
         .local_new
@@ -165,7 +177,9 @@ fn recognise_own(engine: &Engine<'_>, view: &mut View) {
         .collect();
     for new in &mut view.remote_new {
         let derived = engine.unique(&view.name, validity, new.message.uid, new.message.date);
-        let Some(local) = names.get(derived.as_bytes()).and_then(|&i| view.local_new.get(i)) else { continue };
+        let Some(&index) = names.get(derived.as_bytes()) else { continue };
+        let Some(local) = view.local_new.get(index) else { continue };
+        locals.get_mut(index).into_iter().for_each(|candidate| candidate.own = Some(new.message.uid));
         if new.header == Some(local.content.header) && new.message.size == Some(local.content.size) {
             new.digest = Some(local.content.digest);
         }
@@ -241,27 +255,34 @@ fn ask_message_ids(engine: &Engine<'_>, folders: &Folders, view: &mut View) -> R
     Ok(())
 }
 
+/// Fetches header sections; gives how many bytes of each do not count.
+///
+/// # Errors
+/// Those of the server; a stop.
 pub(super) fn fetch_headers(
     engine: &Engine<'_>,
     folders: &Folders,
     view: &mut View,
     set: &UidSet,
-) -> Result<(), Error> {
+) -> Result<BTreeMap<Uid, u64>, Error> {
+    let mut left_out = BTreeMap::new();
     if set.is_empty() {
-        return Ok(());
+        return Ok(left_out);
     }
     let mut told: BTreeMap<Uid, Digest> = BTreeMap::new();
     with_folder(engine, folders, view, &mut |session| {
         session.headers(set, &mut |uid, header| {
             let mut hasher = ContentHasher::new();
             hasher.update(header);
-            told.insert(uid, hasher.finish().header);
+            let content = hasher.finish();
+            left_out.insert(uid, content.left_out);
+            told.insert(uid, content.header);
         })
     })?;
     for new in &mut view.remote_new {
         new.header = new.header.or(told.get(&new.message.uid).copied());
     }
-    Ok(())
+    Ok(left_out)
 }
 
 /// Reads bodies through without storing them.
@@ -335,7 +356,7 @@ pub(super) fn find_moves(
     if !moves::any_missing(views, Side::Remote) {
         return Ok(found);
     }
-    let taken: BTreeSet<At> = paired.taken(Side::Remote);
+    let taken = Taken { local: paired.taken(Side::Local), remote: paired.taken(Side::Remote) };
     let arrivals: BTreeSet<FolderId> = views.iter().filter(|v| !v.remote_new.is_empty()).map(|v| v.folder).collect();
     for view in views.iter_mut().filter(|v| arrivals.contains(&v.folder)) {
         ask_message_ids(engine, folders, view)?;
@@ -345,6 +366,6 @@ pub(super) fn find_moves(
             fetch_headers(engine, folders, view, &uids.into_iter().collect())?;
         }
     }
-    found.remote = moves::remote_moves(views, &taken);
+    moves::remote_moves(views, &taken, &mut found);
     Ok(found)
 }

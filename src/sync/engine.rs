@@ -1,8 +1,9 @@
 //! What the steps of one account's run share: the job, the Maildir, the state, connections, and what is told.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::imap::{Login, MailboxName, Session};
 use crate::mail::pattern::Patterns;
@@ -12,7 +13,7 @@ use crate::maildir::{FileSystem, FolderDir, Layout};
 use crate::severity::{Kind, Retry, Scope, Severity};
 use crate::state::account::AccountRow;
 use crate::state::{Cursor, FolderId, State};
-use crate::transport::Traffic;
+use crate::transport::{self, Traffic};
 use crate::ui::event::Body;
 
 use super::folders::Action;
@@ -21,6 +22,9 @@ use super::view::Role;
 pub use super::conn::Conn;
 pub use super::error::Error;
 pub use crate::job::Report;
+
+/// How often what a broken connection interrupted is tried again (SPEC §2, `timeout`).
+pub const RETRIES: u32 = 3;
 
 /// What the command line asks of a run.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +39,8 @@ pub struct Options {
     pub limit: Option<u64>,
     /// Only these folders.
     pub only: Option<Patterns>,
+    /// What the server does not permit is a failure and no standing condition: a restore was asked for.
+    pub must_upload: bool,
 }
 
 /// One account's run.
@@ -69,6 +75,7 @@ impl Folder {
     pub fn is_on(&self, side: Side) -> bool {
         match self.action {
             Action::Lost(missing) | Action::Remove(missing) => missing != side,
+            Action::Gone => false,
             Action::Sync | Action::Recreate | Action::CreateLocal | Action::CreateRemote => true,
         }
     }
@@ -93,6 +100,8 @@ pub struct Engine<'a> {
     state: Mutex<&'a mut State>,
     report: Mutex<Report>,
     spare: Mutex<Vec<Conn>>,
+    /// The server cannot be asked to compress.
+    uncompressed: AtomicBool,
     started: Instant,
 }
 
@@ -118,6 +127,7 @@ impl<'a> Engine<'a> {
             state: Mutex::new(state),
             report: Mutex::new(Report::default()),
             spare: Mutex::new(Vec::new()),
+            uncompressed: AtomicBool::new(false),
             started: Instant::now(),
         }
     }
@@ -160,7 +170,7 @@ impl<'a> Engine<'a> {
         if let Some(conn) = idle {
             return Ok(conn);
         }
-        let session = Session::open(&Login {
+        let mut session = Session::open(&Login {
             account: self.job.account,
             credentials: self.job.credentials,
             stop: self.job.stop,
@@ -168,18 +178,32 @@ impl<'a> Engine<'a> {
             trace: self.job.trace.cloned(),
             once: false,
         })?;
+        if self.uncompressed.load(Ordering::Relaxed) {
+            session.leave_uncompressed();
+        }
         Ok(Conn::new(session))
     }
 
-    /// Whether the server is on this machine.
+    /// Tells a connection how long so many bytes of messages took, which may turn compression on. A server that breaks off over
+    /// that is not asked for it again.
+    ///
+    /// # Errors
+    /// A failing connection.
+    pub fn weigh(&self, conn: &mut Conn, bytes: u64, time: Duration) -> Result<(), Error> {
+        let weighed = conn.session.weigh(bytes, time);
+        self.uncompressed.fetch_or(weighed.is_err(), Ordering::Relaxed);
+        Ok(weighed?)
+    }
+
+    /// Asks something of the connection that will be used next.
     ///
     /// # Errors
     /// When there is no connection and none can be had.
-    pub fn is_loopback(&self) -> Result<bool, Error> {
+    pub fn with_spare<T>(&self, ask: impl FnOnce(&mut Conn) -> T) -> Result<T, Error> {
         let mut conn = self.connection()?;
-        let loopback = conn.session.is_loopback();
+        let answer = ask(&mut conn);
         self.give_back(conn);
-        Ok(loopback)
+        Ok(answer)
     }
 
     /// Gives a connection back; a dead one is dropped.
@@ -301,11 +325,11 @@ impl<'a> Engine<'a> {
         error.map_or(Ok(()), Err)
     }
 
-    /// Runs `work` on a connection; again, three times at most and on another connection, where trying again may mend what
-    /// failed.
+    /// Runs `work` on a connection. A failure that trying again may mend costs the connection, and `work` gets another
+    /// one, three times at most.
     ///
     /// # Errors
-    /// Those of `work` and of connecting; a stop.
+    /// Those of `work` and of connecting; [`Error::Interrupted`].
     pub fn retried<T>(&self, mut work: impl FnMut(&mut Conn) -> Result<T, Error>) -> Result<T, Error> {
         let mut tries = 0;
         loop {
@@ -314,10 +338,27 @@ impl<'a> Engine<'a> {
             let outcome = work(&mut conn);
             self.give_back(conn);
             match outcome {
-                Err(error) if error.retry() == Retry::Now && tries < 3 && !self.job.stop.requested() => tries += 1,
+                Err(error) if error.retry() == Retry::Now && tries < RETRIES => {
+                    tries += 1;
+                    self.back_off(&error, tries)?;
+                }
                 other => return other,
             }
         }
+    }
+
+    /// Gives a server time before it is asked again; `tries` failures came before. A session that was cut off is taken up again at
+    /// once the first time: connecting has a back-off of its own.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub fn back_off(&self, error: &Error, tries: u32) -> Result<(), Error> {
+        let steps = if error.is_silence() { tries } else { tries.saturating_sub(1) };
+        if let Some(pause) = transport::retry::pause(steps, self.job.account.endpoint.timeout) {
+            // What asked for the stop is looked at right below.
+            let _ = self.job.stop.pause(pause);
+        }
+        self.check_stop()
     }
 }
 

@@ -90,6 +90,8 @@ pub enum Action {
     Lost(Side),
     /// Both sides had it, this one lacks it, and `delete_folders` carries that across.
     Remove(Side),
+    /// Both sides had it and both lack it: it only says where messages came from.
+    Gone,
 }
 
 /// A folder and what becomes of it.
@@ -215,6 +217,7 @@ fn decide(
         (false, true, false) if rules.create && rules.direction != Direction::Pull && !inbox => {
             Some(Action::CreateRemote)
         }
+        (false, false, true) if !broken => Some(Action::Gone),
         (true, false, false) | (false, true, false) | (false, false, _) => None,
     }
 }
@@ -280,6 +283,7 @@ mod tests {
         assert_eq!(action(true, false, true, |r| r.full = true), Some(Action::Recreate));
         assert_eq!(action(true, false, true, |r| r.delete = true), Some(Action::Remove(Side::Local)));
         assert_eq!(action(false, true, true, |r| r.delete = true), Some(Action::Remove(Side::Remote)));
+        assert_eq!(action(false, false, true, |_| ()), Some(Action::Gone));
     }
 
     #[test]

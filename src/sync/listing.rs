@@ -40,6 +40,8 @@ pub struct RemoteLook {
     pub delta: RemoteDelta,
     /// Messages without a row.
     pub arrivals: BTreeMap<Uid, RemoteMessage>,
+    /// What the server says of messages that we put there since the last listing.
+    pub own: Vec<RemoteMessage>,
     /// The UIDs of the rows mean nothing any more (HAZARDS 1).
     pub fresh: bool,
     /// The listing adds up: absence is believed and the cursor may advance.
@@ -62,6 +64,7 @@ struct Flight<'a> {
     select: Pending<SelectAsk>,
     flags: Option<Pending<FetchAsk>>,
     arrivals: Option<Pending<FetchAsk>>,
+    own: Option<Pending<FetchAsk>>,
 }
 
 fn arrival_items(asked: &Asked<'_>) -> Items {
@@ -170,7 +173,11 @@ fn send<'a>(session: &mut Session, asked: Asked<'a>) -> Result<Flight<'a>, Error
         (How::Resync, Some(next)) => (None, new_since(session, &listed, since(next), items)?),
         (How::Changed(_) | How::Resync, None) => (None, None),
     };
-    Ok(Flight { asked, how, select, flags, arrivals })
+    let own = match (&how, base.uid_next) {
+        (How::Changed(_) | How::Resync | How::Full, Some(next)) if !nothing => own_since(session, asked.known, next)?,
+        _ => None,
+    };
+    Ok(Flight { asked, how, select, flags, arrivals, own })
 }
 
 /// Asks for what came since `next`, unless the listing says that nothing did.
@@ -186,8 +193,17 @@ fn new_since(
     Ok(Some(session.send_fetch(&FetchSet::From(next), items, None)?))
 }
 
+/// Asks for date and size of what we put there ourselves: a server may change both (SPEC §4 compares the date before a deletion).
+fn own_since(session: &mut Session, known: &Known, next: Uid) -> Result<Option<Pending<FetchAsk>>, Error> {
+    let own: UidSet = known.uids().iter().filter(|uid| *uid >= next).collect();
+    if own.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(session.send_fetch(&FetchSet::Uids(own), Items::DATE | Items::SIZE, None)?))
+}
+
 fn finish<'a>(session: &mut Session, flight: Flight<'a>) -> Result<(RemoteLook, Option<Asked<'a>>), Error> {
-    let Flight { asked, how, select, flags, arrivals } = flight;
+    let Flight { asked, how, select, flags, arrivals, own } = flight;
     let known = asked.known;
     let base = &asked.folder.base.figures;
     // Every command of the flight is answered, whatever became of the first: their replies stand in the stream.
@@ -209,8 +225,11 @@ fn finish<'a>(session: &mut Session, flight: Flight<'a>) -> Result<(RemoteLook, 
         }),
         None => Ok(crate::imap::FetchEnd::default()),
     };
+    let mut own_told = Vec::new();
+    let own = own.map(|pending| session.finish_fetch(pending, &mut |m| own_told.push(m))).transpose();
     let selected = selected?;
     let (fetched, came) = (fetched?, came?);
+    let own_gone = own?.map(|end| end.vanished).unwrap_or_default();
     let partial = fetched.partial || came.partial;
     let (vanished, more) = (fetched.vanished, came.vanished);
     let mut look =
@@ -222,6 +241,9 @@ fn finish<'a>(session: &mut Session, flight: Flight<'a>) -> Result<(RemoteLook, 
         look.arrivals = found;
         look.delta.unknown = look.arrivals.keys().copied().collect();
         look.trusted = complete && !partial && counts_agree(session, &look.selected, look.arrivals.len() as u64);
+        if complete {
+            assume_uid_next(&mut look.figures, &listed, &Figures::default());
+        }
         let again = (!look.trusted).then_some(asked);
         return Ok((look, again));
     }
@@ -231,11 +253,13 @@ fn finish<'a>(session: &mut Session, flight: Flight<'a>) -> Result<(RemoteLook, 
     for message in found.values() {
         delta.see(known, message.uid, message.flags.as_ref());
     }
-    for set in [&look.selected.vanished, &vanished, &more] {
+    look.own = own_told;
+    for set in [&look.selected.vanished, &vanished, &more, &own_gone] {
         delta.vanished(known, set);
     }
     if matches!(how, How::Full) {
         delta.complete(known, &listed);
+        assume_uid_next(&mut look.figures, &listed, base);
     }
     found.retain(|uid, _| delta.unknown.contains(uid));
     look.arrivals = found;
@@ -267,6 +291,15 @@ fn cursor(selected: &Selected, listed: Option<&Figures>) -> Figures {
         highest_modseq: told.highest_modseq.or(listed.highest_modseq),
         mailbox_id: told.mailbox_id.clone().or(listed.mailbox_id.clone()),
         ..Figures::default()
+    }
+}
+
+/// Where the server tells no UIDNEXT (Courier, of a folder that STATUS was not asked about), what comes after all that is listed: new
+/// messages get no lower UID, and without it the next run would pair everything by content.
+fn assume_uid_next(figures: &mut Figures, listed: &UidSet, base: &Figures) {
+    if figures.uid_next.is_none() {
+        let behind = listed.last().and_then(|uid| Uid::new(uid.get().checked_add(1)?));
+        figures.uid_next = behind.max(base.uid_next).or_else(|| Uid::new(1));
     }
 }
 

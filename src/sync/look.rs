@@ -254,7 +254,7 @@ pub fn wait_for(stamps: impl Iterator<Item = Stamp>, now_ns: i64, grain_ns: i64)
 pub fn read_unknown(
     dir: &FolderDir,
     look: &mut LocalLook,
-    now_ns: i64,
+    clock: Clock,
     mut failed: impl FnMut(&maildir::Error),
 ) -> Vec<LocalNew> {
     let mut out = Vec::new();
@@ -276,7 +276,7 @@ pub fn read_unknown(
             }
         };
         // A message that may still be written to is none yet (HAZARDS 23).
-        if (0..YOUNG).contains(&(now_ns - message.mtime_ns)) {
+        if clock.until_settled(message.mtime_ns, message.ctime_ns) > 0 {
             look.unsettled = true;
             look.unknown.push((place, inode));
             continue;
@@ -297,17 +297,51 @@ pub fn read_unknown(
     out
 }
 
-/// The age of the youngest unknown file, as a wait in nanoseconds until it may be read; at most two seconds.
+/// How long, in nanoseconds, until all unknown files may be read; at most two seconds.
 #[must_use]
-pub fn wait_for_files(folder: &FolderDir, look: &LocalLook, now_ns: i64) -> i64 {
-    let mut wait = 0;
-    for (place, _) in &look.unknown {
-        if let Ok(message) = read::open(folder, place) {
-            let age = now_ns - message.mtime_ns;
-            if (0..YOUNG).contains(&age) {
-                wait = wait.max(YOUNG - age + 20_000_000);
-            }
-        }
+pub fn wait_for_files(folder: &FolderDir, look: &LocalLook, clock: Clock) -> i64 {
+    let opened = look.unknown.iter().filter_map(|(place, _)| read::open(folder, place).ok());
+    let waits = opened.map(|message| clock.until_settled(message.mtime_ns, message.ctime_ns));
+    waits.filter(|wait| *wait > 0).max().map_or(0, |wait| wait + 20_000_000)
+}
+
+/// A file system's clock, all in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// What it says now.
+    pub now: i64,
+    /// How coarse it is, with a margin.
+    pub grain: i64,
+}
+
+impl Clock {
+    /// How long until a file of these times may be taken for whole (HAZARDS 23); 0 if it may now.
+    ///
+    /// A write sets both times to the same moment. Where the second is later something else came last, and that is the rename
+    /// from `tmp` (or the times set at the end of a copy): such a file is done once a moment that the clock can tell apart
+    /// has passed without another write. Who writes where mail is read gets the full two seconds.
+    fn until_settled(self, mtime: i64, ctime: i64) -> i64 {
+        let quiet = if ctime > mtime { self.grain.min(YOUNG) } else { YOUNG };
+        let age = self.now - mtime;
+        if (0..quiet).contains(&age) { quiet - age } else { 0 }
     }
-    wait
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hazard_23_only_a_file_that_was_renamed_after_its_last_write_is_whole_at_once() {
+        const MS: i64 = 1_000_000;
+        let wait = |grain, age, renamed_after| {
+            let clock = Clock { now: 5_000 * MS, grain: grain * MS };
+            let mtime = clock.now - age * MS;
+            clock.until_settled(mtime, mtime + renamed_after * MS) / MS
+        };
+        assert_eq!([wait(100, 500, 0), wait(100, 1999, 0), wait(100, 2000, 0)], [1500, 1, 0], "written in place");
+        assert_eq!([wait(100, 30, 4), wait(100, 99, 1), wait(100, 100, 1)], [70, 1, 0], "delivered");
+        assert_eq!([wait(2000, 500, 4), wait(2000, 2000, 4)], [1500, 0], "a clock that counts in seconds");
+        assert_eq!(wait(100, -10, 0), 0, "a time to come says nothing");
+    }
 }

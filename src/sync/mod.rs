@@ -162,6 +162,7 @@ fn walk(engine: &mut Engine<'_>, how: Thoroughness) -> Result<(), Error> {
         places::tell_all_lost(engine, &folders)?;
         return print(engine, &folders, &plan);
     }
+    survey.forget_arrivals();
     execute::execute(engine, &folders, &survey, plan)?;
     places::remove(engine, &folders)
 }
@@ -201,10 +202,9 @@ fn tell(engine: &Engine<'_>, folders: &Folders, survey: &Survey, plan: &Plan) ->
             format!("{} deletions wait: this account had a Trash folder and none is found now", plan.waiting_for_trash);
         engine.warn(None, detail, Some("set `trash` to its name, or `on_delete = \"expunge\"`"));
     }
-    for id in &plan.refused {
-        if let Some(folder) = folders.get(id) {
-            let detail = format!("the server lets nothing be changed in {}: changes made here stay here", folder.name);
-            engine.standing(Some(&folder.name), "read_only", &detail, None)?;
+    for view in &survey.views {
+        if plan.refused.contains(&view.folder) {
+            execute::tell_not_permitted(engine, &view.name)?;
         }
     }
     for (id, found) in &survey.found {

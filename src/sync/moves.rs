@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::mail::{Digest, MessageId, Side, Timestamp, Uid};
-use crate::state::{FolderId, RowId};
+use crate::state::{FolderId, Mark, Row, RowId};
 
 use super::view::{LocalNew, RemoteNew, Touched, View};
 
@@ -26,6 +26,9 @@ pub struct Moves {
     pub local: BTreeMap<RowId, At>,
     /// By row: the message on the server that it is now.
     pub remote: BTreeMap<RowId, At>,
+    /// By row: the file of a folder that the server made anew, whose message stands in another folder there (its place is in
+    /// `remote`): somebody renamed the folder and made one of the old name.
+    pub left: BTreeMap<RowId, At>,
 }
 
 impl Moves {
@@ -33,7 +36,7 @@ impl Moves {
     #[must_use]
     pub fn taken(&self, side: Side) -> BTreeSet<At> {
         match side {
-            Side::Local => self.local.values().copied().collect(),
+            Side::Local => self.local.values().chain(self.left.values()).copied().collect(),
             Side::Remote => self.remote.values().copied().collect(),
         }
     }
@@ -42,14 +45,56 @@ impl Moves {
 fn missing<'a>(view: &'a View, side: Side) -> impl Iterator<Item = &'a Touched> + 'a {
     view.touched.iter().filter(move |t| match side {
         Side::Local => t.local.is_none() && t.row.file.is_some(),
-        Side::Remote => t.remote.is_none() && t.row.uid.is_some(),
+        // A row with neither stands there alone by agreement and has lost its UID: the folder was numbered anew.
+        Side::Remote => t.remote.is_none() && (t.row.uid.is_some() || t.row.file.is_none()),
     })
+}
+
+/// What in-folder pairing has taken, by side.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Unknown files.
+    pub local: BTreeSet<At>,
+    /// Unknown messages.
+    pub remote: BTreeSet<At>,
+}
+
+/// A known message that is not where it was on the server.
+#[derive(Clone, Copy)]
+struct Absent<'a> {
+    row: &'a Row,
+    /// Its file, if that is among the unknown ones: its folder has another UIDVALIDITY.
+    file: Option<At>,
+}
+
+/// Whether a file's row says that it was on the server, under a UIDVALIDITY that is no more.
+fn was_there<'a>(new: &'a LocalNew, view: &View) -> Option<&'a Row> {
+    let row = new.row.as_deref()?;
+    let known = row.identity.size_wire.is_some() && matches!(row.mark, Mark::Paired | Mark::Waiting);
+    let unbound = view.adopting || row.uid.is_none();
+    (known && unbound && !view.no_uploads).then_some(row)
+}
+
+/// All messages that are not where they were on the server: first those of which that is certain.
+fn gone_there<'a>(views: &'a [View], taken: &BTreeSet<At>) -> Vec<Absent<'a>> {
+    let mut all: Vec<Absent<'a>> =
+        views.iter().flat_map(|v| missing(v, Side::Remote)).map(|t| Absent { row: &t.row, file: None }).collect();
+    for view in views {
+        for (index, new) in view.local_new.iter().enumerate() {
+            let at = At { folder: view.folder, index };
+            if let Some(row) = was_there(new, view).filter(|_| !taken.contains(&at)) {
+                all.push(Absent { row, file: Some(at) });
+            }
+        }
+    }
+    all
 }
 
 /// Whether any known message is missing on a side, so that an arrival there may be it.
 #[must_use]
 pub fn any_missing(views: &[View], side: Side) -> bool {
-    views.iter().any(|view| missing(view, side).next().is_some())
+    let renumbered = |view: &View| side == Side::Remote && view.local_new.iter().any(|n| was_there(n, view).is_some());
+    views.iter().any(|view| missing(view, side).next().is_some() || renumbered(view))
 }
 
 /// Whether a file may be a known one under another name: one with a name of ours is a download whose row a crash took.
@@ -137,13 +182,13 @@ fn look_of(new: &RemoteNew) -> Option<Look> {
     Some(Look { size: new.message.size?, date: new.message.date?, message_id: new.message.message_id? })
 }
 
-/// The messages gone from the server by what they looked like there; those with several contents are left out.
-fn gone_by_look(views: &[View]) -> HashMap<Look, Vec<&Touched>> {
-    let mut gone: HashMap<Look, Vec<&Touched>> = HashMap::new();
-    for touched in views.iter().flat_map(|v| missing(v, Side::Remote)) {
-        let id = &touched.row.identity;
+/// Messages by what they looked like on the server; those with several contents are left out.
+fn by_look(all: Vec<Absent<'_>>) -> HashMap<Look, Vec<Absent<'_>>> {
+    let mut gone: HashMap<Look, Vec<Absent<'_>>> = HashMap::new();
+    for one in all {
+        let id = &one.row.identity;
         if let (Some(size), Some(date)) = (id.size_wire, id.date) {
-            gone.entry(Look { size, date, message_id: id.message_id }).or_default().push(touched);
+            gone.entry(Look { size, date, message_id: id.message_id }).or_default().push(one);
         }
     }
     gone.retain(|_, rows| {
@@ -159,8 +204,9 @@ pub struct Gone(HashMap<Look, (Option<Digest>, Option<Digest>)>);
 /// Remembers what is gone from the server, for [`Gone::content`].
 #[must_use]
 pub fn gone(views: &[View]) -> Gone {
-    let known = |rows: Vec<&Touched>| rows.first().map(|t| (t.row.identity.header, t.row.identity.digest));
-    Gone(gone_by_look(views).into_iter().filter_map(|(look, rows)| Some((look, known(rows)?))).collect())
+    let known = |rows: Vec<Absent<'_>>| rows.first().map(|g| (g.row.identity.header, g.row.identity.digest));
+    let certain = gone_there(views, &BTreeSet::new()).into_iter().filter(|g| g.file.is_none()).collect();
+    Gone(by_look(certain).into_iter().filter_map(|(look, rows)| Some((look, known(rows)?))).collect())
 }
 
 impl Gone {
@@ -174,13 +220,13 @@ impl Gone {
 
 /// The arrivals on the server whose headers must be compared before they can be called moves.
 #[must_use]
-pub fn headers_needed(views: &[View], paired: &BTreeSet<At>) -> BTreeMap<FolderId, BTreeSet<Uid>> {
-    let gone = gone_by_look(views);
+pub fn headers_needed(views: &[View], taken: &Taken) -> BTreeMap<FolderId, BTreeSet<Uid>> {
+    let gone = by_look(gone_there(views, &taken.local));
     let mut needed: BTreeMap<FolderId, BTreeSet<Uid>> = BTreeMap::new();
     for view in views {
         for (index, new) in view.remote_new.iter().enumerate() {
             let free =
-                new.row.is_none() && new.header.is_none() && !paired.contains(&At { folder: view.folder, index });
+                new.row.is_none() && new.header.is_none() && !taken.remote.contains(&At { folder: view.folder, index });
             if free && look_of(new).is_some_and(|look| gone.contains_key(&look)) {
                 needed.entry(view.folder).or_default().insert(new.message.uid);
             }
@@ -189,43 +235,68 @@ pub fn headers_needed(views: &[View], paired: &BTreeSet<At>) -> BTreeMap<FolderI
     needed
 }
 
-/// Finds the moves on the server, with the headers that [`headers_needed`] asked for.
-#[must_use]
-pub fn remote_moves(views: &[View], paired: &BTreeSet<At>) -> BTreeMap<RowId, At> {
-    let mut by_look = gone_by_look(views);
-    let mut by_email: HashMap<&str, Vec<&Touched>> = HashMap::new();
-    for touched in views.iter().flat_map(|v| missing(v, Side::Remote)) {
-        if let Some(email_id) = touched.row.identity.email_id.as_deref() {
-            by_email.entry(email_id).or_default().push(touched);
+/// Finds the moves on the server, with the headers that [`headers_needed`] asked for, and puts them into `found`.
+pub fn remote_moves(views: &[View], taken: &Taken, found: &mut Moves) {
+    let gone = gone_there(views, &taken.local);
+    let mut by_email: HashMap<&str, Vec<Absent<'_>>> = HashMap::new();
+    for one in &gone {
+        if let Some(email_id) = one.row.identity.email_id.as_deref() {
+            by_email.entry(email_id).or_default().push(*one);
         }
     }
-    let mut found = BTreeMap::new();
+    let mut by_look = by_look(gone);
     let mut used: BTreeSet<RowId> = BTreeSet::new();
     for view in views {
         for (index, new) in view.remote_new.iter().enumerate() {
             let at = At { folder: view.folder, index };
-            if new.row.is_some() || paired.contains(&at) {
+            if new.row.is_some() || taken.remote.contains(&at) {
                 continue;
             }
             let named = new.message.email_id.as_deref().and_then(|id| by_email.get_mut(id));
             let looks = look_of(new).and_then(|look| by_look.get_mut(&look));
-            let row = take(named, &used, |_| true)
-                .or_else(|| take(looks, &used, |t| new.header.is_some() && t.row.identity.header == new.header));
-            if let Some(id) = row {
-                used.insert(id);
-                found.insert(id, at);
+            let same_content = |row: &Row| new.digest.is_none() || new.digest == row.identity.digest;
+            let same_header = |row: &Row| new.header.is_some() && row.identity.header == new.header;
+            let one = take(named, &used, |_| true)
+                .or_else(|| take(looks, &used, |row| same_header(row) && same_content(row)));
+            if let Some(one) = one {
+                used.insert(one.row.id);
+                found.remote.insert(one.row.id, at);
+                found.left.extend(one.file.map(|file| (one.row.id, file)));
             }
         }
     }
-    found
 }
 
-fn take(
-    candidates: Option<&mut Vec<&Touched>>,
+fn take<'a>(
+    candidates: Option<&mut Vec<Absent<'a>>>,
     used: &BTreeSet<RowId>,
-    fits: impl Fn(&Touched) -> bool,
-) -> Option<RowId> {
+    fits: impl Fn(&Row) -> bool,
+) -> Option<Absent<'a>> {
     let candidates = candidates?;
-    let at = candidates.iter().position(|t| !used.contains(&t.row.id) && fits(t))?;
-    Some(candidates.swap_remove(at).row.id)
+    let at = candidates.iter().position(|one| !used.contains(&one.row.id) && fits(one.row))?;
+    // In order: those that are certainly gone come before those whose folder was only numbered anew.
+    Some(candidates.remove(at))
+}
+
+/// Equal messages of one folder of which each side lost another one: what is left on both is one message, and nothing of it is
+/// deleted. By the row whose file is gone: that whose message is gone.
+#[must_use]
+pub fn reunited(views: &[View], moves: &Moves, moved: &BTreeSet<RowId>) -> BTreeMap<RowId, RowId> {
+    let mut found = BTreeMap::new();
+    for view in views.iter().filter(|v| v.lost.is_none()) {
+        let known = |t: &&Touched| t.row.mark == Mark::Paired && !moved.contains(&t.row.id);
+        let mut there: HashMap<Digest, Vec<RowId>> = HashMap::new();
+        for touched in missing(view, Side::Remote).filter(known) {
+            let stays = touched.local.is_some() && !moves.remote.contains_key(&touched.row.id);
+            if let Some(digest) = touched.row.identity.digest.filter(|_| stays) {
+                there.entry(digest).or_default().push(touched.row.id);
+            }
+        }
+        for touched in missing(view, Side::Local).filter(known) {
+            let stays = touched.remote.is_some() && !moves.local.contains_key(&touched.row.id);
+            let twin = touched.row.identity.digest.filter(|_| stays).and_then(|digest| there.get_mut(&digest)?.pop());
+            found.extend(twin.map(|twin| (touched.row.id, twin)));
+        }
+    }
+    found
 }

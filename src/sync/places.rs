@@ -243,6 +243,8 @@ fn folder(
         Action::CreateLocal if dry => {
             engine.event(Some(&step.name), Body::Planned(folder_step("create_folder", Side::Local)))
         }
+        // Half a folder that no run has finished is what a crash left of making it: nothing of it can look deleted.
+        Action::CreateLocal if row.is_none_or(|r| !r.had_local) => drop(engine.layout.repair(&step.name)?),
         Action::CreateLocal => drop(engine.layout.create(&step.name)?),
         Action::Recreate if dry => {}
         Action::Recreate => drop(engine.layout.repair(&step.name)?),
@@ -255,7 +257,7 @@ fn folder(
         Action::Sync => {
             engine.cleared(Some(&step.name), "lost")?;
         }
-        Action::Remove(_) => {}
+        Action::Remove(_) | Action::Gone => {}
     }
     let id = match row {
         Some(row) => row.id,
@@ -265,7 +267,7 @@ fn folder(
     };
     if !dry
         && (engine.account.unfinished || row.is_none_or(|r| !r.had_local))
-        && !matches!(step.action, Action::Lost(_))
+        && !matches!(step.action, Action::Lost(_) | Action::Gone)
     {
         clean(&dir);
     }
@@ -362,6 +364,13 @@ pub fn remove(engine: &Engine<'_>, folders: &Folders) -> Result<(), Error> {
     for folder in folders.values() {
         let side = match folder.action {
             Action::Remove(side) | Action::Lost(side) => side,
+            Action::Gone => {
+                let counts = engine.state().counts(folder.id)?;
+                if counts.remote == 0 && counts.local == 0 {
+                    engine.state().forget_folder(folder.id)?;
+                }
+                continue;
+            }
             Action::Sync | Action::Recreate | Action::CreateLocal | Action::CreateRemote => continue,
         };
         let counts = engine.state().counts(folder.id)?;

@@ -15,7 +15,7 @@ use crate::state::{FolderId, Mark, Row, RowId};
 
 use super::guard::{Limits, Stopped};
 use super::merge::{Flow, Verdict, merge, merge_flags};
-use super::moves::{At, Moves};
+use super::moves::{self, At, Moves};
 use super::op::{Op, Removal};
 use super::view::{LocalNew, LocalNow, RemoteNew, Touched, View};
 
@@ -79,8 +79,10 @@ pub struct Plan {
     pub waiting_for_trash: u64,
     /// Messages left out for their size or by `--limit`.
     pub skipped: u64,
-    /// Read-only folders with changes that cannot go up.
+    /// Folders with changes that the server does not permit.
     pub refused: BTreeSet<FolderId>,
+    /// Folders that are empty on the server since they were made anew there, and not here: left untouched.
+    pub emptied: BTreeSet<FolderId>,
 }
 
 /// What pairing within folders came to: see [`super::adopt`].
@@ -110,17 +112,34 @@ impl Paired {
 #[must_use]
 pub fn plan(views: &[View], paired: &Paired, moves: &Moves, rules: &Rules) -> Plan {
     let by_id: BTreeMap<FolderId, &View> = views.iter().map(|v| (v.folder, v)).collect();
-    let mut planner =
-        Planner { by_id, moves, moved: &paired.moved, rules, plan: Plan::default(), returned: BTreeSet::new() };
+    let mut planner = Planner {
+        by_id,
+        moves,
+        moved: &paired.moved,
+        rules,
+        plan: Plan { emptied: emptied(views, moves), ..Plan::default() },
+        returned: BTreeSet::new(),
+    };
+    let reunited = moves::reunited(views, moves, &paired.moved);
+    let twins: BTreeMap<RowId, &Touched> = {
+        let gone: BTreeSet<RowId> = reunited.values().copied().collect();
+        views.iter().flat_map(|v| &v.touched).filter(|t| gone.contains(&t.row.id)).map(|t| (t.row.id, t)).collect()
+    };
     for view in views {
         for &(l, r) in paired.pairs.get(&view.folder).into_iter().flatten() {
             if let (Some(local), Some(remote)) = (view.local_new.get(l), view.remote_new.get(r)) {
                 planner.pair(view, local, remote);
             }
         }
-        for touched in &view.touched {
-            planner.touched(view, touched);
+        for touched in view.touched.iter().filter(|t| !twins.contains_key(&t.row.id)) {
+            match reunited.get(&touched.row.id).and_then(|twin| twins.get(twin)) {
+                Some(twin) => planner.reunite(view, touched, twin),
+                None => planner.touched(view, touched),
+            }
         }
+    }
+    for at in moves.left.values() {
+        planner.left(*at);
     }
     let mut locals = paired.taken(Side::Local);
     let mut remotes = paired.taken(Side::Remote);
@@ -141,6 +160,16 @@ pub fn plan(views: &[View], paired: &Paired, moves: &Moves, rules: &Rules) -> Pl
     planner.limit();
     planner.guard();
     planner.plan
+}
+
+/// Folders that the server emptied by making them anew, and in which something is that was not found elsewhere.
+fn emptied(views: &[View], moves: &Moves) -> BTreeSet<FolderId> {
+    let found = |row: &Row| moves.remote.contains_key(&row.id);
+    let holds = |view: &&View| {
+        let files = view.local_new.iter().filter_map(|new| new.row.as_deref());
+        files.chain(view.touched.iter().map(|t| &t.row)).any(|row| !found(row))
+    };
+    views.iter().filter(|v| v.emptied).filter(holds).map(|v| v.folder).collect()
 }
 
 struct Planner<'a> {
@@ -191,7 +220,7 @@ impl<'a> Planner<'a> {
     fn note_held(&mut self, view: &View, local: bool, remote: bool) {
         if local {
             self.hold(Side::Local, view.folder);
-            if view.read_only {
+            if view.read_only || view.keeps_all {
                 self.plan.refused.insert(view.folder);
             }
         }
@@ -200,7 +229,32 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn touched(&mut self, view: &'a View, touched: &'a Touched) {
+    /// A file whose message stands in another folder on the server, since its own was made anew there.
+    fn left(&mut self, at: At) {
+        let Some(view) = self.by_id.get(&at.folder).copied() else { return };
+        let Some(new) = view.local_new.get(at.index) else { return };
+        let Some(row) = new.row.as_deref().cloned() else { return };
+        let now = LocalNow { place: new.place.clone(), inode: new.inode, flags: new.flags.clone() };
+        self.touched(view, &Touched { row, local: Some(now), remote: None });
+    }
+
+    /// Equal messages of which each side lost another one: what is left is one message, with the flags of both.
+    fn reunite(&mut self, view: &View, touched: &Touched, twin: &Touched) {
+        let (Some(remote), Some(now)) = (&touched.remote, &twin.local) else { return };
+        let (row, local) = (&touched.row, Some(now.clone()));
+        self.plan.ops.push(Op::Forget { row: twin.row.id });
+        self.plan.ops.push(Op::Rebind { row: row.id, folder: view.folder, local, remote: None });
+        let met = now.flags.intersection(remote);
+        let merged = merge_flags(&met, &now.flags, remote, &view.both, self.rules.flow(view));
+        self.note_held(view, merged.held_local, merged.held_remote);
+        if merged.local.is_some() || merged.remote.is_some() || merged.base != row.flags {
+            let (folder, base) = (view.folder, merged.base);
+            let remote = merged.remote.map(|wanted| (wanted, remote.clone()));
+            self.plan.ops.push(Op::Flags { row: row.id, folder, local: merged.local, remote, base });
+        }
+    }
+
+    fn touched(&mut self, view: &View, touched: &Touched) {
         let id = touched.row.id;
         let local_move = self.moves.local.get(&id).copied();
         let local = self.local_now(view, touched, local_move);
@@ -212,29 +266,33 @@ impl<'a> Planner<'a> {
             });
         match (merge(true, local.is_some(), remote.is_some()), local, remote) {
             (Verdict::MergeFlags, Some(local), Some(remote)) => self.both_there(view, touched, local, remote),
-            (Verdict::DeletedRemotely, Some(local), _) if view.lost.is_none() => match local_move {
-                // It stands here alone by agreement, under whatever name.
-                Some(at) if matches!(touched.row.mark, Mark::Kept | Mark::Sent) => {
-                    let now = Some(local.now);
-                    self.plan.ops.push(Op::Rebind { row: id, folder: at.folder, local: now, remote: None });
+            (Verdict::DeletedRemotely, Some(local), _) if view.lost.is_none() || local_move.is_some() => {
+                match local_move {
+                    // It stands here alone by agreement, under whatever name.
+                    Some(at) if matches!(touched.row.mark, Mark::Kept | Mark::Sent) => {
+                        let now = Some(local.now);
+                        self.plan.ops.push(Op::Rebind { row: id, folder: at.folder, local: now, remote: None });
+                    }
+                    // Another name in the same folder makes no new message of what was deleted there.
+                    Some(at) if at.folder == view.folder && touched.row.mark == Mark::Paired && !view.adopting => {
+                        let (folder, now) = (view.folder, Some(local.now));
+                        self.plan.ops.push(Op::Rebind { row: id, folder, local: now, remote: None });
+                        self.deleted_remotely(view, touched);
+                    }
+                    // Moved here and deleted there, or never there: kept, as a new message where it is now.
+                    Some(at) => {
+                        self.returned.insert(at);
+                        self.plan.ops.push(Op::Forget { row: id });
+                    }
+                    None => self.deleted_remotely(view, touched),
                 }
-                // Another name in the same folder makes no new message of what was deleted there.
-                Some(at) if at.folder == view.folder && touched.row.mark == Mark::Paired && !view.adopting => {
-                    let (folder, now) = (view.folder, Some(local.now));
-                    self.plan.ops.push(Op::Rebind { row: id, folder, local: now, remote: None });
-                    self.deleted_remotely(view, touched);
-                }
-                // Moved here and deleted there, or never there: kept, as a new message where it is now.
-                Some(at) => {
-                    self.returned.insert(at);
-                    self.plan.ops.push(Op::Forget { row: id });
-                }
-                None => self.deleted_remotely(view, touched),
-            },
-            (Verdict::DeletedLocally, _, Some(remote)) if view.lost.is_none() => {
+            }
+            (Verdict::DeletedLocally, _, Some(remote)) if view.lost.is_none() || remote.arrival.is_some() => {
                 self.deleted_locally(view, touched, &remote)
             }
-            (Verdict::Forget, _, _) if view.lost.is_none() => self.plan.ops.push(Op::Forget { row: id }),
+            (Verdict::Forget, _, _) if view.lost.is_none() && !self.plan.emptied.contains(&view.folder) => {
+                self.plan.ops.push(Op::Forget { row: id })
+            }
             // In a folder that is missing on one side nothing is deleted.
             _ => {}
         }
@@ -266,7 +324,7 @@ impl<'a> Planner<'a> {
         let target_view = self.by_id.get(&target).copied().unwrap_or(view);
         if here != remote.folder {
             let moved_there = remote.arrival.is_some();
-            let blocked = view.read_only || target_view.read_only;
+            let blocked = view.read_only || view.keeps_all || target_view.read_only;
             match flow {
                 Flow::Both | Flow::ToLocal | Flow::Mirror if moved_there => self.plan.ops.push(Op::MoveLocal {
                     row: row.id,
@@ -337,7 +395,7 @@ impl<'a> Planner<'a> {
                 let removal = Removal::Expunge;
                 self.plan.ops.push(Op::DeleteRemote { row: row.id, folder: row.folder, uid, removal, also_local });
             }
-        } else if merged.local.is_some() || merged.remote.is_some() || merged.base != row.flags {
+        } else if merged.local.is_some() || merged.remote.is_some() || merged.base != row.flags || row.open > 0 {
             self.plan.ops.push(Op::Flags {
                 row: row.id,
                 folder: view.folder,

@@ -143,6 +143,7 @@ fn config() -> ProptestConfig {
     ProptestConfig {
         cases: usual.cases.max(400),
         max_shrink_iters: 20_000,
+        max_global_rejects: 200_000,
         failure_persistence: None,
         rng_seed: proptest::test_runner::RngSeed::Fixed(1),
         ..usual

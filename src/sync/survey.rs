@@ -6,7 +6,7 @@ use crate::imap::Access;
 use crate::mail::{Side, UidSet};
 use crate::maildir::now_of;
 use crate::severity::{Kind, Scope, Severity as _};
-use crate::state::FolderId;
+use crate::state::{FolderId, base};
 
 use super::assemble;
 use super::compare::Known;
@@ -38,6 +38,21 @@ pub struct Survey {
     pub found: BTreeMap<FolderId, Found>,
     /// The views of folders in which anything differs.
     pub views: Vec<View>,
+}
+
+impl Survey {
+    /// Lets go of what only deciding asks for: the plan has its own of what it carries out, and there may be 200,000 of each.
+    pub fn forget_arrivals(&mut self) {
+        for view in &mut self.views {
+            (view.local_new, view.remote_new, view.renamed) = (Vec::new(), Vec::new(), 0);
+        }
+        for found in self.found.values_mut() {
+            found.known = None;
+            found.remote.iter_mut().for_each(|remote| {
+                (remote.delta, remote.arrivals) = Default::default();
+            });
+        }
+    }
 }
 
 /// How thoroughly to look.
@@ -149,14 +164,20 @@ fn look_there(
         conn.open = None;
         let looks = listing::remote(&mut conn.session, asked)?;
         if let (Some(id), Some((_, Ok(look)))) = (only, looks.first()) {
-            conn.open = look.selected.figures.uid_validity.map(|validity| (id, validity, Access::ReadWrite));
+            let access = if look.selected.read_only { Access::ReadOnly } else { Access::ReadWrite };
+            conn.open = look.selected.figures.uid_validity.map(|validity| (id, validity, access));
         }
         Ok(looks)
     })?;
     for (id, look) in looks {
         let (Some(found), Some(folder)) = (survey.found.get_mut(&id), folders.get(&id)) else { continue };
         match look {
-            Ok(look) => found.remote = Some(look),
+            Ok(look) => {
+                if !look.own.is_empty() && !engine.job.options.dry_run {
+                    engine.state().commit(|db| base::confirm(db, id, &look.own))?;
+                }
+                found.remote = Some(look);
+            }
             Err(error) => fail(engine, folder, found, &error)?,
         }
     }
@@ -246,17 +267,25 @@ fn read_unknown(
     if !any {
         return Ok(out);
     }
-    let now = clock()?;
+    let grain = engine.file_system.grain_ns();
+    let before = look::Clock { now: clock()?, grain };
     let looked = survey.found.iter().filter(|(_, f)| !f.failed);
     let wait =
-        looked.filter_map(|(id, f)| Some(look::wait_for_files(&folders.get(id)?.dir, f.local.as_ref()?, now))).max();
+        looked.filter_map(|(id, f)| Some(look::wait_for_files(&folders.get(id)?.dir, f.local.as_ref()?, before))).max();
     pause(engine, wait.unwrap_or(0))?;
-    let now = clock()?;
+    let now = look::Clock { now: clock()?, grain };
     for (id, found) in &mut survey.found {
         engine.check_stop()?;
         let Some(folder) = folders.get(id) else { continue };
         let Some(local) = found.local.as_mut().filter(|l| !l.unknown.is_empty()) else { continue };
-        let read = look::read_unknown(&folder.dir, local, now, |error| engine.fail(Some(&folder.name), error));
+        let mut unreadable = false;
+        let read = look::read_unknown(&folder.dir, local, now, |error| {
+            unreadable = true;
+            engine.fail(Some(&folder.name), error);
+        });
+        // In a folder that was never synchronised any message of the server may be the one that cannot be read: stored again, it
+        // would be there twice.
+        found.failed |= unreadable && folder.base.figures.uid_validity.is_none();
         out.insert(*id, read);
     }
     Ok(out)

@@ -113,6 +113,8 @@ pub struct View {
     pub both: Mask,
     /// The server lets nothing be changed in it.
     pub read_only: bool,
+    /// The server lets no message of it be marked as deleted: none can be deleted there or moved away.
+    pub keeps_all: bool,
     /// Absence is believed to be deletion in this run.
     pub deletions: bool,
     /// The UIDVALIDITY that the listing was made under.
@@ -123,6 +125,8 @@ pub struct View {
     pub refetch: bool,
     /// Too many messages resemble others without being them: nothing is uploaded (HAZARDS 24).
     pub no_uploads: bool,
+    /// The server made the folder anew and it is empty there: what is not found elsewhere is left untouched.
+    pub emptied: bool,
     /// The side on which the folder itself is missing: its rows only say where messages came from.
     pub lost: Option<Side>,
     /// How many messages both sides had.
@@ -149,11 +153,13 @@ impl View {
             remote_new: Vec::new(),
             both: Mask::all(),
             read_only: false,
+            keeps_all: false,
             deletions: true,
             validity: None,
             adopting: false,
             refetch: false,
             no_uploads: false,
+            emptied: false,
             lost: None,
             paired: 0,
         }

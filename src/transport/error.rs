@@ -93,6 +93,16 @@ pub enum Error {
         path: PathBuf,
         /// Why not.
         why: String,
+        /// What to do about it.
+        fix: String,
+    },
+    /// The server wants a certificate of ours and does not accept what we have.
+    #[error("{peer} does not accept the client certificate: {why}")]
+    ClientCertificate {
+        /// The peer.
+        peer: String,
+        /// What its TLS alert says.
+        why: &'static str,
     },
     /// The tunnel command could not be run, or ended.
     #[error("the tunnel command {what}")]
@@ -196,6 +206,7 @@ impl Severity for Error {
             | Self::TlsPort { .. }
             | Self::Certificate(_)
             | Self::Setting { .. }
+            | Self::ClientCertificate { .. }
             | Self::Tunnel { .. }
             | Self::Ahead { .. }
             | Self::Protocol { .. } => Scope::Account,
@@ -217,6 +228,7 @@ impl Severity for Error {
             | Self::TlsPort { .. }
             | Self::Certificate(_)
             | Self::Setting { .. }
+            | Self::ClientCertificate { .. }
             | Self::Ahead { .. }
             | Self::Protocol { .. } => Retry::Never,
         }
@@ -237,7 +249,7 @@ impl Severity for Error {
             | Self::TlsPort { .. }
             | Self::Ahead { .. }
             | Self::Protocol { .. } => Kind::Protocol,
-            Self::Certificate(_) => Kind::Auth,
+            Self::Certificate(_) | Self::ClientCertificate { .. } => Kind::Auth,
             Self::Setting { .. } => Kind::Config,
         }
     }
@@ -269,7 +281,11 @@ impl Severity for Error {
             | Self::Deadline { .. }
             | Self::Stopped
             | Self::Protocol { .. } => None,
-            Self::Setting { key, .. } => Some(format!("put the file there, or correct {key}")),
+            Self::Setting { fix, .. } => Some(fix.clone()),
+            Self::ClientCertificate { .. } => Some(
+                "set client_cert to the PKCS #12 file that the server's owner gave you, or ask them which certificates it takes"
+                    .to_owned(),
+            ),
         }
     }
 }

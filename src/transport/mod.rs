@@ -8,6 +8,7 @@ mod channel;
 mod deflate;
 mod dial;
 mod error;
+mod identity;
 mod input;
 mod name;
 pub mod retry;

@@ -3,15 +3,14 @@
 use std::fs;
 use std::io;
 
-use native_tls::{HandshakeError, Identity, Protocol, TlsConnector, TlsStream};
+use native_tls::{HandshakeError, Protocol, TlsConnector, TlsStream};
 
 use super::certificate::fingerprint;
 use super::error::CertificateFailure;
 use super::socket::Socket;
 use super::wait::Limits;
-use super::{Certificate, Error};
+use super::{Certificate, Error, identity};
 use crate::account::Endpoint;
-use crate::auth::command::first_line;
 use crate::mail::text::clean_bytes;
 use crate::stop::Stop;
 
@@ -40,7 +39,8 @@ pub(super) fn connector(endpoint: &Endpoint, stop: &Stop) -> Result<TlsConnector
         builder.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true);
     }
     if let Some(path) = &endpoint.ca_file {
-        let setting = |why: String| Error::Setting { key: "ca_file", path: path.clone(), why };
+        let fix = "put the PEM file of the authority there, or correct ca_file";
+        let setting = |why: String| Error::Setting { key: "ca_file", path: path.clone(), why, fix: fix.to_owned() };
         let pem = fs::read(path).map_err(|error| setting(error.to_string()))?;
         let roots = native_tls::Certificate::stack_from_pem(&pem).map_err(|error| setting(error.to_string()))?;
         if roots.is_empty() {
@@ -50,22 +50,7 @@ pub(super) fn connector(endpoint: &Endpoint, stop: &Stop) -> Result<TlsConnector
             builder.add_root_certificate(root);
         }
     }
-    if let Some((path, command)) = &endpoint.client_cert {
-        let setting = |why: String| Error::Setting { key: "client_cert", path: path.clone(), why };
-        let der = zeroize::Zeroizing::new(fs::read(path).map_err(|error| setting(error.to_string()))?);
-        let password = command.as_ref().map(|command| first_line(command, endpoint.timeout, stop)).transpose();
-        let password = password.map_err(|error| {
-            if matches!(error, crate::auth::command::Error::Stopped) {
-                return Error::Stopped;
-            }
-            setting(format!("client_cert_password_command {error}"))
-        })?;
-        let text = match &password {
-            Some(secret) => secret.expose_str().ok_or_else(|| setting("its password is not UTF-8".to_owned()))?,
-            None => "",
-        };
-        let identity = Identity::from_pkcs12(&der, text)
-            .map_err(|error| setting(format!("it cannot be opened (wrong password, or no PKCS #12): {error}")))?;
+    if let Some(identity) = identity::identity(endpoint, stop)? {
         builder.identity(identity);
     }
     builder.build().map_err(|error| Error::Tls { peer: peer(endpoint), why: error.to_string() })
@@ -149,6 +134,9 @@ fn failed(endpoint: &Endpoint, error: &native_tls::Error) -> Failure {
             why: clean_bytes(why.as_bytes()),
             certificate: None,
         }));
+    }
+    if let Some(why) = identity::refusal(&text) {
+        return Failure::Other(Error::ClientCertificate { peer, why });
     }
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
     let why = match source {

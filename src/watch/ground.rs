@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
+use crate::maildir::notify::Changes;
 use crate::maildir::{self, Discovery, Layout, Watch};
 
 /// A Maildir under watch; until there is one, nothing is seen.
@@ -30,10 +31,14 @@ impl Ground {
 
     /// Whether something changed since it was last asked.
     pub fn changed(&mut self) -> bool {
-        let Some(watch) = self.watch.as_mut() else { return false };
-        let changes = watch.take();
+        self.take().is_some()
+    }
+
+    /// What changed since it was last asked.
+    pub fn take(&mut self) -> Option<Changes> {
+        let changes = self.watch.as_mut()?.take();
         self.stale |= changes.structure || changes.lost;
-        !changes.is_empty()
+        (!changes.is_empty()).then_some(changes)
     }
 
     /// Watches all folders that are there now, and forgets what has changed so far: to be called before the round that

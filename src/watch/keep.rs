@@ -168,14 +168,36 @@ impl<'a> Keeper<'a> {
             let hears_all = self.candidates.is_empty();
             self.used().iter().for_each(if hears_all { Reins::reconnect } else { Reins::check });
         }
-        // The first round may have made the root: what changed there before the watch was new is seen by another round. A
-        // watch that there is stays as it is: what it saw during the round is news, and the next round answers it.
-        let unseen = self.ground.as_ref().is_some_and(|ground| ground.fd().is_none());
-        if unseen && self.look_at_ground() {
-            self.agenda.note(News::Changed, moment(self.clock));
+        if verdict == Verdict::Clean {
+            self.tell_own_from_news();
         }
         self.agenda.ended(verdict, moment(self.clock));
         verdict
+    }
+
+    /// What was seen in the Maildir while a round was at work is mostly its own doing, and only the rest is news. The order
+    /// matters: what changes after the look is seen by the watch.
+    fn tell_own_from_news(&mut self) {
+        let Some(ground) = self.ground.as_mut() else { return };
+        let seen = ground.take();
+        let blind = ground.fd().is_none();
+        // The first round may have made the root.
+        let everywhere = blind || seen.as_ref().is_some_and(|seen| seen.structure || seen.lost);
+        if everywhere {
+            let new = self.look_at_ground();
+            if blind && !new {
+                return;
+            }
+        }
+        let folders = seen.map(|seen| seen.folders);
+        let news = match &folders {
+            _ if everywhere => self.hands.has_pending(None),
+            Some(folders) => self.hands.has_pending(Some(folders)),
+            None => false,
+        };
+        if news {
+            self.agenda.note(News::Changed, moment(self.clock));
+        }
     }
 
     /// Watches what is there; whether that is new.

@@ -216,7 +216,7 @@ impl Listener<'_> {
     fn cycle(&self, session: &mut Session) -> Result<(), Trouble> {
         let end = session.idle(CYCLE, &[self.reins.bell.fd()])?;
         self.reins.bell.hush();
-        if end.selected || !end.changed.is_empty() {
+        if end.selected || end.folders || !end.changed.is_empty() {
             self.board.tell(|told| told.changed = true);
         }
         Ok(())

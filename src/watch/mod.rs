@@ -13,6 +13,7 @@ mod keep;
 mod listen;
 pub mod systemd;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 pub use agenda::Verdict;
@@ -27,6 +28,9 @@ pub trait Hands: Sync {
     /// Runs one round over at most `connections` connections, and tells what there is to tell. Holds the Maildir while it
     /// lasts.
     fn round(&self, connections: usize) -> Outcome;
+    /// Whether the Maildir holds what the last round has not seen, in these folders (their directories) or, with `None`,
+    /// anywhere. It may say so for nothing; a round is all that follows.
+    fn has_pending(&self, folders: Option<&BTreeSet<PathBuf>>) -> bool;
     /// What to log in with: resolved anew where that can be without asking anybody.
     ///
     /// # Errors

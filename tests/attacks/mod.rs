@@ -11,5 +11,5 @@ mod names;
 mod personas;
 mod pop3;
 mod secrets;
-mod stand;
+pub mod stand;
 mod starttls;

@@ -1,6 +1,5 @@
 //! Fetching: POP3 and IMAP, kept and deleted, under every accident.
 
 mod again;
-mod faults;
 mod imap;
 mod pop3;

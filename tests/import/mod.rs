@@ -7,6 +7,7 @@ mod pop3;
 use crate::support::ferry::{Outcome, Running};
 use crate::support::local::Local;
 use crate::support::message::{Snapshot, differences, flags};
+use crate::support::proxy::Record;
 use crate::support::rig::Rig;
 use std::collections::BTreeMap;
 use std::fs;
@@ -106,16 +107,13 @@ impl Mover {
         let first = self.moves_nothing();
         assert_eq!(first.figure("flags_local") + first.figure("flags_remote"), 0, "{}", first.stdout);
         // What has one size and one header on both sides is known without its body.
-        let bodies = self
-            .rig
-            .proxy
-            .records()
-            .iter()
-            .flat_map(|r| r.commands())
-            .filter(|c| c.contains("BODY.PEEK[]"))
-            .collect::<Vec<_>>();
-        println!("BODIES {bodies:?} {}", first.figure("round_trips"));
+        let commands = self.rig.proxy.records().iter().flat_map(Record::commands).collect::<Vec<_>>();
+        let bodies: Vec<_> = commands.iter().filter(|c| c.contains("BODY.PEEK[]")).collect();
+        assert!(bodies.is_empty(), "{bodies:?}");
         self.assert_same();
+        for command in [&["verify"][..], &["verify", "--deep"]] {
+            self.rig.ferry.run(command).assert_code(0);
+        }
         let second = self.moves_nothing();
         assert!(second.figure("round_trips") <= 6, "{}", second.stdout);
         told

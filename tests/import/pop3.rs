@@ -1,4 +1,4 @@
-//! From the three tools that fetch: what they have fetched is not fetched again.
+//! From the three tools that fetch, by POP3 and IMAP: what they have fetched is not fetched again.
 
 use super::Mover;
 use crate::support::corpus::Corpus;
@@ -66,7 +66,12 @@ fn getmail() {
         fs::create_dir_all(rig.ferry.home().join("Mail/work").join(sub)).expect("a Maildir");
     }
     let mover = Mover::new(rig, "getmail", (".getmail/getmailrc", &rc));
-    // It delivers nothing as root, so then it is run as nobody, to whom all belongs meanwhile.
+    run_getmail(&mover);
+    moves_in(&mover, ".getmail/getmailrc", 6);
+}
+
+/// It delivers nothing as root, so then it is run as nobody, to whom all belongs meanwhile.
+fn run_getmail(mover: &Mover) {
     if rustix::process::geteuid().is_root() {
         own(mover.home(), 65_534);
         mover.theirs("setpriv", &["--reuid=65534", "--regid=65534", "--clear-groups", "getmail", "-q"]);
@@ -74,7 +79,42 @@ fn getmail() {
     } else {
         mover.theirs("getmail", &["-q"]);
     }
-    moves_in(&mover, ".getmail/getmailrc", 6);
+}
+
+#[test]
+fn getmail_by_imap() {
+    let rig = Rig::usual("mailboxes");
+    let mut session = rig.mailbox();
+    session.create("Lists/Bücher");
+    for i in 0..4 {
+        let body = format!("Subject: {i}\n\nbody {i}\n");
+        session.append(["INBOX", "Lists/Bücher"][i % 2], body.as_bytes(), &flags(""), 1_600_000_000);
+    }
+    let rc = format!(
+        "[retriever]\ntype = SimpleIMAPRetriever\nserver = 127.0.0.1\nport = {}\nusername = {}\npassword = {PASSWORD}\n\
+         mailboxes = ('INBOX', 'Lists/B\u{fc}cher')\n\n[destination]\ntype = Maildir\npath = ~/Mail/work/\n\n\
+         [options]\nread_all = false\ndelivered_to = false\nreceived = false\n",
+        rig.proxy.port(),
+        rig.user
+    );
+    for sub in ["new", "cur", "tmp"] {
+        fs::create_dir_all(rig.ferry.home().join("Mail/work").join(sub)).expect("a Maildir");
+    }
+    let mover = Mover::new(rig, "getmail", (".getmail/getmailrc", &rc));
+    run_getmail(&mover);
+    mover.import(".getmail/getmailrc");
+    let told = mover.take_over(".getmail/getmailrc");
+    assert!(told.stdout.contains("4 messages are known as fetched"), "{}", told.stdout);
+    let account = format!("{}@127.0.0.1", mover.rig.user);
+    let fetched = |count: u64| {
+        let outcome = mover.rig.ferry.json(&["fetch", &account]);
+        outcome.assert_code(0);
+        assert_eq!(outcome.figure("downloaded"), count, "{}", outcome.stdout);
+    };
+    fetched(0);
+    session.append("Lists/Bücher", b"Subject: later\n\nx\n", &flags(""), 1_700_000_000);
+    fetched(1);
+    fetched(0);
 }
 
 fn own(root: &Path, owner: u32) {

@@ -1,17 +1,14 @@
 //! A private Dovecot: own configuration, loopback, free ports, temporary folder, gone with its owner.
-//!
-//! The server is started by a small shell that holds a pipe to this process: when the pipe closes, be it by `Drop` or because the
-//! test process died, the shell kills the server's process group and removes its folder. So nothing outlives a test run.
 
+use super::guardian::Guardian;
 use super::tls::Authority;
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -86,7 +83,7 @@ pub struct Dovecot {
     /// PEM file of the authority that signed the certificate for `localhost` and `127.0.0.1`.
     pub ca_file: PathBuf,
     folder: PathBuf,
-    guardian: Mutex<Child>,
+    guardian: Guardian,
 }
 
 impl Dovecot {
@@ -157,19 +154,13 @@ impl Dovecot {
         write(&folder.join("cert.pem"), &server_cert.cert_pem);
         write(&folder.join("key.pem"), &server_cert.key_pem);
         write(&folder.join("dovecot.conf"), &configuration(options, &folder, ports, &greeting));
-        let guardian = guard(&folder)?;
-        let mut server = Self {
-            ports,
-            options: options.clone(),
-            ca_file: folder.join("ca.pem"),
-            folder,
-            guardian: Mutex::new(guardian),
-        };
+        let guardian = Guardian::start(&folder, r#"dovecot -F -c "$1/dovecot.conf""#)?;
+        let server = Self { ports, options: options.clone(), ca_file: folder.join("ca.pem"), folder, guardian };
         match server.wait_until_ready(&greeting) {
             true => Ok(server),
             false => {
                 let log = server.log();
-                server.stop();
+                drop(server);
                 Err(log)
             }
         }
@@ -178,7 +169,7 @@ impl Dovecot {
     fn wait_until_ready(&self, greeting: &str) -> bool {
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline {
-            if matches!(self.guardian.lock().map(|mut g| g.try_wait()), Ok(Ok(Some(_)))) {
+            if self.guardian.is_gone() {
                 return false;
             }
             if greets(self.imap(), greeting) && greets(self.pop3(), greeting) {
@@ -188,23 +179,10 @@ impl Dovecot {
         }
         false
     }
-
-    fn stop(&mut self) {
-        if let Ok(mut guardian) = self.guardian.lock() {
-            drop(guardian.stdin.take());
-            guardian.wait().ok();
-        }
-    }
-}
-
-impl Drop for Dovecot {
-    fn drop(&mut self) {
-        self.stop();
-    }
 }
 
 /// Whether a server that says `greeting` answers there.
-fn greets(at: SocketAddr, greeting: &str) -> bool {
+pub(super) fn greets(at: SocketAddr, greeting: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect_timeout(&at, Duration::from_secs(1)) else { return false };
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok();
     let mut seen = Vec::new();
@@ -216,7 +194,7 @@ fn greets(at: SocketAddr, greeting: &str) -> bool {
 }
 
 /// A fresh folder with a short path (its sockets must fit 108 bytes) that the mail user may enter.
-fn new_folder() -> PathBuf {
+pub(super) fn new_folder() -> PathBuf {
     let base = std::env::temp_dir();
     let base = if base.as_os_str().len() > 50 { PathBuf::from("/tmp") } else { base };
     let folder = tempfile::Builder::new().prefix("mfd-").tempdir_in(base).expect("a temporary folder").keep();
@@ -227,12 +205,12 @@ fn new_folder() -> PathBuf {
     folder
 }
 
-fn write(path: &Path, text: &str) {
+pub(super) fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
 }
 
 /// Four ports below the range that outgoing connections take, so that only another server could snatch them.
-fn free_ports() -> Ports {
+pub(super) fn free_ports() -> Ports {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let mut taken = Vec::new();
     while taken.len() < 4 {
@@ -244,38 +222,6 @@ fn free_ports() -> Ports {
         }
     }
     Ports { imap: taken[0].0, imaps: taken[1].0, pop3: taken[2].0, pop3s: taken[3].0 }
-}
-
-/// Starts server and guardian.
-fn guard(folder: &Path) -> Result<Child, String> {
-    // `set -m` gives the server a process group of its own, which takes its children along at the end.
-    let script = r#"trap '' INT TERM HUP
-set -m
-dovecot -F -c "$1/dovecot.conf" </dev/null >>"$1/log" 2>&1 &
-pid=$!
-set +m
-echo started
-read -r _ || true
-kill -KILL -- "-$pid" 2>/dev/null
-wait "$pid" 2>/dev/null
-rm -rf "$1""#;
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut child = Command::new("bash")
-        .args(["-c", script, "guardian"])
-        .arg(folder)
-        .env("PATH", format!("{path}:/usr/sbin:/sbin"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        // A signal to the test's whole process group (Ctrl-C, a time limit) must not take the guardian before its work.
-        .process_group(0)
-        .spawn()
-        .map_err(|e| format!("bash: {e}"))?;
-    let mut word = [0; 8];
-    if let Some(out) = child.stdout.as_mut() {
-        out.read_exact(&mut word).map_err(|e| format!("guardian: {e}"))?;
-    }
-    Ok(child)
 }
 
 fn configuration(options: &Options, folder: &Path, ports: Ports, greeting: &str) -> String {
@@ -326,7 +272,7 @@ fn configuration(options: &Options, folder: &Path, ports: Ports, greeting: &str)
 }
 
 /// User and group that own the mail: nobody when we are root (Dovecot serves no mail to root), else ourselves.
-fn owner(root: bool) -> (String, String) {
+pub(super) fn owner(root: bool) -> (String, String) {
     if root {
         return ("nobody".into(), "nogroup".into());
     }

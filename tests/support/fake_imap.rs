@@ -1,6 +1,6 @@
 //! An IMAP4rev1 server in this process that can lie: its store is open to the test, and any command can be answered otherwise.
 //!
-//! It knows what a plain server knows (and UIDPLUS and MOVE, if the test advertises them). One client at a time is assumed: it sends
+//! It knows what a plain server knows (and UIDPLUS, MOVE and COMPRESS, if the test advertises them). One client at a time is assumed: it sends
 //! no unasked-for updates.
 
 use super::clock;
@@ -9,15 +9,20 @@ use super::message::LETTERS;
 use super::peer::{Command, Conversation, Handler, Peer, Report};
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Result};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Answers a command in the server's stead: bytes to say, with `{tag}` for the tag; `None` leaves it to the server.
 pub type Hook = Box<dyn Fn(&Command, &mut Store) -> Option<Vec<u8>> + Send + Sync>;
 
+/// A hook's answer that begins so goes out below the compression, as it is.
+pub const RAW: &[u8] = b"\0raw\0";
+
 /// A running fake.
 pub struct FakeImap {
     peer: Peer,
     store: Arc<Mutex<Store>>,
+    live: Arc<AtomicUsize>,
 }
 
 impl FakeImap {
@@ -30,12 +35,24 @@ impl FakeImap {
     pub fn with_hook(store: Store, hook: Hook) -> Self {
         let store = Arc::new(Mutex::new(store));
         let shared = store.clone();
-        let handler: Handler = Box::new(move |c| serve(c, &shared, &hook));
-        Self { peer: Peer::start(vec![handler]), store }
+        let live = Arc::new(AtomicUsize::new(0));
+        let count = live.clone();
+        let handler: Handler = Box::new(move |c| {
+            count.fetch_add(1, Ordering::SeqCst);
+            let result = serve(c, &shared, &hook);
+            count.fetch_sub(1, Ordering::SeqCst);
+            result
+        });
+        Self { peer: Peer::start(vec![handler]), store, live }
     }
 
     pub fn port(&self) -> u16 {
         self.peer.port()
+    }
+
+    /// How many sessions it has now.
+    pub fn live(&self) -> usize {
+        self.live.load(Ordering::SeqCst)
     }
 
     /// The store as it is now.
@@ -70,7 +87,12 @@ pub fn serve(c: &mut Conversation, store: &Mutex<Store>, hook: &Hook) -> Result<
             Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(()),
             other => other?,
         };
-        if let Some(bytes) = hook(&command, &mut lock()) {
+        let forged = hook(&command, &mut lock());
+        if let Some(bytes) = forged {
+            if let Some(raw) = bytes.strip_prefix(RAW) {
+                c.send_raw(raw)?;
+                continue;
+            }
             c.send(replace_tag(&bytes, &command.tag))?;
             continue;
         }
@@ -82,6 +104,9 @@ pub fn serve(c: &mut Conversation, store: &Mutex<Store>, hook: &Hook) -> Result<
         let end = answer(&command, &mut lock(), &mut selected, &mut out);
         out.extend_from_slice(format!("{} {end}\r\n", command.tag).as_bytes());
         c.send(out)?;
+        if command.line.ends_with("COMPRESS DEFLATE") {
+            c.deflate();
+        }
         if end.contains("LOGOUT") {
             return Ok(());
         }
@@ -214,7 +239,7 @@ fn in_folder(name: &str, words: &[String], by_uid: bool, (store, at): (&mut Stor
         }
         "STORE" => {
             let flags: BTreeSet<String> =
-                words[3..].join(" ").trim_matches(['(', ')']).split(' ').map(str::to_owned).collect();
+                words[3..].join(" ").trim_matches(['(', ')']).split_whitespace().map(str::to_owned).collect();
             for message in folder.messages.iter_mut().filter(|m| picked.contains(&m.uid)) {
                 match word(2).chars().next() {
                     Some('+') => message.flags.extend(flags.clone()),
@@ -294,6 +319,9 @@ fn fetched(seq: usize, message: &Message, items: &str, by_uid: bool) -> Vec<u8> 
     if items.contains("FLAGS") {
         let flags: Vec<_> = message.flags.iter().map(String::as_str).collect();
         parts.push(format!("FLAGS ({})", flags.join(" ")).into_bytes());
+    }
+    if items.contains("X-GM-MSGID") {
+        parts.push(format!("X-GM-MSGID {}", message.gmail_id()).into_bytes());
     }
     if items.contains("INTERNALDATE") {
         parts.push(format!("INTERNALDATE \"{}\"", clock::internal_date(message.date)).into_bytes());

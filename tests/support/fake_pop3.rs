@@ -3,6 +3,7 @@
 use super::message::wire_lines;
 use super::peer::{Command, Conversation, Handler, Peer, Report};
 use std::io::{ErrorKind, Result};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// One message of the maildrop.
@@ -49,6 +50,7 @@ pub type Hook = Box<dyn Fn(&Command, &mut Maildrop) -> Option<Vec<u8>> + Send + 
 pub struct FakePop3 {
     peer: Peer,
     drop: Arc<Mutex<Maildrop>>,
+    live: Arc<AtomicUsize>,
 }
 
 impl FakePop3 {
@@ -61,12 +63,24 @@ impl FakePop3 {
     pub fn with_hook(maildrop: Maildrop, hook: Hook) -> Self {
         let drop = Arc::new(Mutex::new(maildrop));
         let shared = drop.clone();
-        let handler: Handler = Box::new(move |c| serve(c, &shared, &hook));
-        Self { peer: Peer::start(vec![handler]), drop }
+        let live = Arc::new(AtomicUsize::new(0));
+        let count = live.clone();
+        let handler: Handler = Box::new(move |c| {
+            count.fetch_add(1, Ordering::SeqCst);
+            let result = serve(c, &shared, &hook);
+            count.fetch_sub(1, Ordering::SeqCst);
+            result
+        });
+        Self { peer: Peer::start(vec![handler]), drop, live }
     }
 
     pub fn port(&self) -> u16 {
         self.peer.port()
+    }
+
+    /// How many sessions it has now.
+    pub fn live(&self) -> usize {
+        self.live.load(Ordering::SeqCst)
     }
 
     /// The maildrop as it is now.

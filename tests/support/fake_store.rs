@@ -17,6 +17,14 @@ pub struct Message {
     pub broken: bool,
 }
 
+impl Message {
+    /// What Gmail calls it in every folder: the same for the same content.
+    pub fn gmail_id(&self) -> u64 {
+        let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        self.bytes.iter().fold(0xcbf2_9ce4_8422_2325, mix) >> 1
+    }
+}
+
 /// One folder.
 #[derive(Clone, Debug)]
 pub struct Folder {

@@ -18,6 +18,7 @@ pub struct Mailbox {
     selected: Option<String>,
     separator: char,
     prefix: &'static str,
+    plain: bool,
 }
 
 impl Mailbox {
@@ -36,10 +37,17 @@ impl Mailbox {
         let stream = TcpStream::connect(at).unwrap_or_else(|e| panic!("{at}: {e}"));
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("timeout");
         stream.set_nodelay(true).expect("nodelay");
-        let mut session = Self { reader: BufReader::new(stream), next: 0, selected: None, separator, prefix };
+        let mut session =
+            Self { reader: BufReader::new(stream), next: 0, selected: None, separator, prefix, plain: false };
         let greeting = response::read(&mut session.reader).expect("a greeting");
         assert!(greeting.line.starts_with("* OK"), "{}", greeting.line);
         session
+    }
+
+    /// Does without LITERAL+, UNSELECT and MOVE.
+    #[must_use]
+    pub fn plainly(self) -> Self {
+        Self { plain: true, ..self }
     }
 
     /// Sends one command and returns the untagged responses of its OK.
@@ -117,7 +125,9 @@ impl Mailbox {
     }
 
     fn unselect(&mut self) {
-        if self.selected.take().is_some() {
+        if self.plain {
+            self.select("INBOX");
+        } else if self.selected.take().is_some() {
             self.command("UNSELECT");
         }
     }
@@ -136,15 +146,17 @@ impl Mailbox {
     pub fn append(&mut self, folder: &str, bytes: &[u8], flags: &Flags, date: i64) -> u32 {
         let bytes = wire_lines(bytes);
         let head = format!(
-            "APPEND {} ({}) \"{}\" {{{}+}}\r\n",
+            "APPEND {} ({}) \"{}\" {{{}{}}}",
             self.wire_name(folder),
             imap_names(flags).join(" "),
             clock::internal_date(date),
-            bytes.len()
+            bytes.len(),
+            if self.plain { "" } else { "+" }
         );
-        let mut text = head.into_bytes();
-        text.extend_from_slice(&bytes);
-        let tag = self.send(&text);
+        let tag = self.send(head.as_bytes());
+        while self.plain && !response::read(&mut self.reader).expect("a continuation").line.starts_with('+') {}
+        let stream = self.reader.get_mut();
+        stream.write_all(&bytes).and_then(|()| stream.write_all(b"\r\n")).expect("write");
         loop {
             let response = response::read(&mut self.reader).expect("an answer to APPEND");
             if let Some(rest) = response.line.strip_prefix(&format!("{tag} ")) {
@@ -170,6 +182,10 @@ impl Mailbox {
 
     /// Moves a message.
     pub fn mv(&mut self, folder: &str, uid: u32, to: &str) {
+        if self.plain {
+            self.copy(folder, uid, to);
+            return self.delete(folder, uid);
+        }
         self.select(folder);
         let to = self.wire_name(to);
         self.command(&format!("UID MOVE {uid} {to}"));
@@ -193,7 +209,8 @@ impl Mailbox {
         for answer in answers.iter().filter(|r| r.line.starts_with("* LIST ")) {
             let attributes: Vec<_> = answer.values[2].list().iter().map(Value::text).collect();
             let name = self.plain_name(&answer.values[4].text());
-            if !attributes.iter().any(|a| a.eq_ignore_ascii_case("\\Noselect")) {
+            let absent = ["\\Noselect", "\\NonExistent"];
+            if !attributes.iter().any(|a| absent.iter().any(|b| a.eq_ignore_ascii_case(b))) {
                 out.push((name, attributes));
             }
         }

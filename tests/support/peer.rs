@@ -3,6 +3,7 @@
 use super::proxy::End;
 use super::response::literal_size;
 use super::tls::Certificate;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use native_tls::{TlsAcceptor, TlsStream};
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -70,6 +71,7 @@ pub struct Command {
 
 enum Stream {
     Plain(TcpStream),
+    Deflate(Box<(TcpStream, Compress, Decompress)>),
     Tls(Box<TlsStream<TcpStream>>),
     Gone,
 }
@@ -95,6 +97,20 @@ impl Conversation {
         match &mut self.stream {
             Stream::Plain(stream) => stream.write_all(bytes.as_ref()),
             Stream::Tls(stream) => stream.write_all(bytes.as_ref()).and_then(|()| stream.flush()),
+            Stream::Deflate(parts) => {
+                let (stream, deflate, _) = &mut **parts;
+                let mut out = Vec::new();
+                let mut rest = bytes.as_ref();
+                loop {
+                    out.reserve(64 * 1024);
+                    let before = deflate.total_in();
+                    deflate.compress_vec(rest, &mut out, FlushCompress::Sync).map_err(Error::other)?;
+                    rest = &rest[usize::try_from(deflate.total_in() - before).unwrap_or(0)..];
+                    if rest.is_empty() && out.len() < out.capacity() {
+                        return stream.write_all(&out);
+                    }
+                }
+            }
             Stream::Gone => Err(Error::from(ErrorKind::NotConnected)),
         }
     }
@@ -175,6 +191,19 @@ impl Conversation {
         Ok(())
     }
 
+    /// Goes on compressed, as after COMPRESS DEFLATE.
+    pub fn deflate(&mut self) {
+        if let Stream::Plain(stream) = std::mem::replace(&mut self.stream, Stream::Gone) {
+            let parts = (stream, Compress::new(Compression::fast(), false), Decompress::new(false));
+            self.stream = Stream::Deflate(Box::new(parts));
+        }
+    }
+
+    /// Says bytes below TLS or compression.
+    pub fn send_raw(&mut self, bytes: &[u8]) -> Result<()> {
+        (&self.socket).write_all(bytes)
+    }
+
     /// Ends the connection.
     pub fn close(&mut self, end: End) {
         match end {
@@ -217,16 +246,35 @@ impl Conversation {
         let n = match &mut self.stream {
             Stream::Plain(stream) => stream.read(&mut piece)?,
             Stream::Tls(stream) => stream.read(&mut piece)?,
+            Stream::Deflate(parts) => parts.0.read(&mut piece)?,
             Stream::Gone => 0,
         };
         if n == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
-        self.buffer.extend_from_slice(&piece[..n]);
+        let mut clear = piece[..n].to_vec();
+        if let Stream::Deflate(parts) = &mut self.stream {
+            clear = inflated(&mut parts.2, &clear)?;
+        }
+        self.buffer.extend_from_slice(&clear);
         if let Some(heard) = guarded(&self.heard).get_mut(self.number) {
-            heard.extend_from_slice(&piece[..n]);
+            heard.extend_from_slice(&clear);
         }
         Ok(())
+    }
+}
+
+/// All that a piece of a compressed stream stands for.
+fn inflated(inflate: &mut Decompress, mut piece: &[u8]) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    loop {
+        out.reserve(64 * 1024);
+        let before = inflate.total_in();
+        inflate.decompress_vec(piece, &mut out, FlushDecompress::None).map_err(Error::other)?;
+        piece = &piece[usize::try_from(inflate.total_in() - before).unwrap_or(0)..];
+        if piece.is_empty() && out.len() < out.capacity() {
+            return Ok(out);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A TCP proxy in front of a real server: counts, records, delays, stalls, cuts and leaves out response codes.
+//! A TCP proxy in front of a real server: counts, records, delays, slows down, stalls, cuts and leaves out response codes.
 
 use super::response::literal_size;
 use std::io::{Read, Write};
@@ -42,6 +42,8 @@ pub struct Manner {
     pub fault: Option<Fault>,
     /// Added to each direction; pipelined commands share it.
     pub delay: Duration,
+    /// Bytes a second in each direction, shared by all connections as on one line.
+    pub rate: Option<u64>,
     /// Response codes such as `APPENDUID` that are taken out of the server's lines.
     pub hidden_codes: Vec<&'static str>,
 }
@@ -91,7 +93,11 @@ impl Record {
 struct State {
     records: Vec<Record>,
     streams: Vec<TcpStream>,
+    /// Connections that the server has not closed yet.
+    live: usize,
     passed: [u64; 2],
+    /// Until when each direction of a line with a rate is taken.
+    taken: [Option<Instant>; 2],
     manner: Manner,
     spent: bool,
 }
@@ -152,6 +158,7 @@ impl Proxy {
         let mut state = lock(&self.state);
         state.manner = manner;
         state.passed = [0; 2];
+        state.taken = [None; 2];
         state.spent = false;
         // Old connections keep their numbers, so their places stay and only their contents go.
         state.records.iter_mut().map(std::mem::take).collect()
@@ -170,6 +177,11 @@ impl Proxy {
     /// Bytes that passed in one direction.
     pub fn passed(&self, way: Way) -> u64 {
         lock(&self.state).passed[index(way)]
+    }
+
+    /// Connections whose server side is still open.
+    pub fn live(&self) -> usize {
+        lock(&self.state).live
     }
 
     /// Whether the fault has happened.
@@ -220,6 +232,7 @@ fn join(state: &Arc<Mutex<State>>, client: TcpStream, server: TcpStream) {
     let number = {
         let mut held = lock(state);
         held.records.push(Record::default());
+        held.live += 1;
         held.streams.extend([client.try_clone(), server.try_clone()].into_iter().flatten());
         held.records.len() - 1
     };
@@ -228,7 +241,13 @@ fn join(state: &Arc<Mutex<State>>, client: TcpStream, server: TcpStream) {
         let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { return };
         let (sender, receiver) = channel();
         let shared = state.clone();
-        thread::spawn(move || read_side(from, &sender));
+        let reading = state.clone();
+        thread::spawn(move || {
+            read_side(from, &sender);
+            if way == Way::Down {
+                lock(&reading).live -= 1;
+            }
+        });
         thread::spawn(move || Pump { state: shared, number, way, to, filter: Filter::default() }.run(&receiver));
     }
 }
@@ -283,10 +302,18 @@ impl Pump {
         let struck = limit.is_some() && left <= piece.len() as u64;
         let part = &piece[..count];
         state.passed[index(self.way)] += count as u64;
+        let until = state.manner.rate.map(|rate| {
+            let taken = &mut state.taken[index(self.way)];
+            let free = taken.unwrap_or_else(Instant::now).max(Instant::now());
+            *taken.insert(free + Duration::from_secs(count as u64) / u32::try_from(rate).unwrap_or(u32::MAX))
+        });
         note(&mut state.records[self.number], self.way, part);
         state.spent |= struck;
         let fault = state.manner.fault;
         drop(state);
+        if let Some(until) = until {
+            thread::sleep(until.saturating_duration_since(Instant::now()));
+        }
         let sent = self.to.write_all(part).is_ok();
         match fault {
             Some(Fault::Cut { end, .. }) if struck => {

@@ -109,3 +109,25 @@ fn codes_are_hidden_in_lines_but_not_in_literals() {
     assert!(append.starts_with("b OK Append"), "{append}");
     assert!(got.contains("a [APPENDUID 1 2] b"), "{got}");
 }
+
+#[test]
+fn a_line_with_a_rate_takes_its_time_whoever_shares_it() {
+    let server = Dovecot::usual();
+    let user = server.user("rate");
+    let body = "x".repeat(70) + "\n";
+    let text = format!("Subject: long\n\n{}", body.repeat(3000));
+    Mailbox::open(&server, &user).append("INBOX", text.as_bytes(), &flags(""), 0);
+    let proxy = Proxy::start(server.imap(), Manner { rate: Some(1_000_000), ..Manner::default() });
+    let begun = Instant::now();
+    let fetch = || {
+        let mut stream = connect(&proxy);
+        let text = format!("a LOGIN {user} pass\r\nb SELECT INBOX\r\nc FETCH 1 BODY[]\r\nd LOGOUT\r\n");
+        stream.write_all(text.as_bytes()).expect("write");
+        stream.read_to_end(&mut Vec::new()).expect("read");
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(fetch);
+        fetch();
+    });
+    assert!(begun.elapsed() > Duration::from_millis(400), "{:?}", begun.elapsed());
+}

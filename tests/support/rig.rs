@@ -31,6 +31,12 @@ impl Rig {
         Self::new(Dovecot::usual(), hint)
     }
 
+    /// Makes the program reach the proxy by a tunnel command: then it does not take the server for one on this machine.
+    pub fn go_afar(&mut self) {
+        let command = tunnel(self.proxy.port());
+        self.ferry.set("tunnel", &command);
+    }
+
     /// Another client of the user.
     pub fn mailbox(&self) -> Mailbox {
         Mailbox::open(&self.server, &self.user)
@@ -84,4 +90,10 @@ impl Rig {
         assert_in_step(&self.remote(), &self.local().snapshot());
         assert_eq!(self.local().leftovers(), Vec::<std::path::PathBuf>::new());
     }
+}
+
+/// A tunnel command, as TOML, that leads to a port of this machine.
+pub fn tunnel(port: u16) -> String {
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & back=$!; cat >&3; kill $back");
+    format!("[\"bash\", \"-c\", {script:?}]")
 }

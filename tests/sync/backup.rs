@@ -2,7 +2,7 @@
 
 use crate::support::corpus::{Corpus, KINDS};
 use crate::support::dovecot::Dovecot;
-use crate::support::ferry::{ACCOUNT, AccountKeys, Outcome};
+use crate::support::ferry::{ACCOUNT, AccountKeys, Outcome, Running};
 use crate::support::mailbox::{self, Mailbox};
 use crate::support::message::{assert_in_step, flags};
 use crate::support::proxy::{End, Fault, Manner, Way};
@@ -296,4 +296,144 @@ fn verify_waits_for_nobody() {
     let outcome = rig.ferry.json(&["verify"]);
     outcome.assert_code(75);
     assert_eq!(outcome.figure("exit"), 75);
+}
+
+/// Folders below folders, names of all scripts, an empty folder; every message with flags, keywords and dates of its own.
+fn whole_mailbox(hint: &str) -> Rig {
+    let mut rig = Rig::usual(hint);
+    rig.ferry.set("mode", "\"archive\"");
+    let mut corpus = Corpus::new(77);
+    rig.fill(&mut corpus, &["INBOX", "Lists/rust/Bücher & mehr", "Lists/rust", "日本/メール"], 24);
+    let mut session = rig.mailbox();
+    session.create("Empty/below");
+    for i in 0..4 {
+        session.append("日本/メール", &corpus.twin(), &flags("FS todo later"), 1_500_000_000 + i);
+    }
+    rig.ferry.sync();
+    rig
+}
+
+fn wipe_all(rig: &Rig) {
+    let mut session = rig.mailbox();
+    let mut folders = rig.remote();
+    for message in folders.remove("INBOX").unwrap_or_default() {
+        session.delete("INBOX", message.uid());
+    }
+    for folder in folders.keys().rev().filter(|name| *name != "Trash") {
+        session.remove(folder);
+    }
+    // Parents without messages are no folders of ours.
+    for parent in ["Lists", "日本", "Empty"] {
+        session.try_command(&format!("DELETE {}", crate::support::mutf7::encode(parent))).ok();
+    }
+}
+
+#[test]
+fn a_restore_that_is_killed_anywhere_goes_on_and_doubles_nothing() {
+    let rig = whole_mailbox("killed");
+    let before = rig.remote();
+    let log = rig.ferry.home().join("checkpoints");
+    let restore = |key: &str, value: &str| {
+        let mut command = rig.ferry.command(&["restore", ACCOUNT, "--json"]);
+        command.env(key, value);
+        Running::new(command).finish(std::time::Duration::from_secs(60))
+    };
+    wipe_all(&rig);
+    restore("MAILFERRY_CHECKPOINT_LOG", log.to_str().expect("a path")).assert_code(0);
+    let text = std::fs::read_to_string(&log).expect("checkpoints");
+    let mut hits: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in text.lines() {
+        *hits.entry(name).or_default() += 1;
+    }
+    println!("{hits:?}");
+    assert!(hits.len() >= 2, "{hits:?}");
+    for (name, count) in hits {
+        for at in if count > 1 { vec![1, count / 2 + 1] } else { vec![1] } {
+            wipe_all(&rig);
+            let killed = restore("MAILFERRY_CHECKPOINT", &format!("{name}:{at}"));
+            assert_eq!(killed.code, None, "{name}:{at} is not reached: {}{}", killed.stdout, killed.stderr);
+            rig.ferry.json(&["restore", ACCOUNT]).assert_code(0);
+            assert_in_step(&rig.remote(), &before);
+            assert_settled(&rig);
+        }
+    }
+    assert_equal(&rig, before.values().map(Vec::len).sum());
+}
+
+#[test]
+fn a_backup_goes_to_another_account_folder_by_folder_and_whatever_its_size() {
+    let mut rig = whole_mailbox("elsewhere");
+    rig.ferry.set("max_size", "\"1K\"");
+    let other = Dovecot::usual().user("elsewhere-target");
+    let keys = AccountKeys::plain("imap", Dovecot::usual().ports.imap, &other).set("max_size", "1024");
+    rig.ferry = std::mem::take(&mut rig.ferry).account("new", keys);
+    let remote = rig.remote();
+    let there = || mailbox::snapshot(&Dovecot::usual(), &other);
+    let lists: usize = remote.iter().filter(|(name, _)| name.starts_with("Lists/")).map(|(_, all)| all.len()).sum();
+    let restore = |more: &[&str]| {
+        let outcome = rig.ferry.json(&[&["restore", ACCOUNT, "--to", "new"], more].concat());
+        outcome.assert_code(0);
+        assert_eq!(outcome.figure("skipped"), 0, "{}", outcome.stdout);
+        outcome
+    };
+    assert_eq!(restore(&["--folder", "Lists/*", "-n"]).events_of("planned").len(), lists + 2, "the folders, too");
+    assert!(there().values().all(Vec::is_empty));
+    assert_eq!(restore(&["--folder", "Lists/*"]).figure("uploaded"), lists as u64);
+    let all: usize = remote.values().map(Vec::len).sum();
+    assert_eq!(restore(&[]).figure("uploaded"), (all - lists) as u64);
+    assert_in_step(&there(), &remote);
+    assert_eq!(restore(&[]).figure("uploaded"), 0);
+    // Large messages stood on both sides before: a sync with that limit changes nothing, either.
+    wipe_all(&rig);
+    rig.ferry.json(&["restore", ACCOUNT]).assert_code(0);
+    assert_in_step(&rig.remote(), &remote);
+    let outcome = rig.ferry.json(&["sync", ACCOUNT]);
+    outcome.assert_code(0);
+    let moved = ["downloaded", "uploaded", "deleted_local", "deleted_remote"].map(|f| outcome.figure(f));
+    assert_eq!(moved, [0; 4], "{}", outcome.stdout);
+}
+
+#[test]
+fn what_may_not_be_filled_is_told_by_a_restore_each_time() {
+    let mut rig = archived("closed");
+    let hook: crate::support::fake_imap::Hook =
+        Box::new(|command, _| command.line.contains(" APPEND ").then(|| b"{tag} NO [NOPERM] not yours\r\n".to_vec()));
+    let fake = crate::support::fake_imap::FakeImap::with_hook(crate::support::fake_imap::Store::default(), hook);
+    let keys = AccountKeys::plain("imap", fake.port(), "someone");
+    rig.ferry = std::mem::take(&mut rig.ferry).account("closed", keys);
+    for _ in 0..2 {
+        let outcome = rig.ferry.json(&["restore", ACCOUNT, "--to", "closed", "--folder", "INBOX"]);
+        outcome.assert_code(69);
+        assert_eq!(outcome.events_of("error").len(), 1, "{}", outcome.stdout);
+    }
+}
+
+/// A mirror undoes what was changed here, but for what only this side ever had; an archive deletes nothing, ever.
+#[test]
+fn a_mirror_and_an_archive_after_changes_on_both_sides() {
+    for mode in ["mirror", "archive"] {
+        let rig = filled("modes", mode);
+        let remote = rig.remote();
+        let local = rig.local();
+        let all = local.messages("INBOX");
+        local.delete(Path::new(&all[0].place));
+        local.set_flags("INBOX", Path::new(&all[1].place), &flags("DFS mine"));
+        local.deliver("INBOX", b"Subject: only here\n\nx\n", &flags("S"), 1_600_000_000);
+        let uid = rig.mailbox().messages("Lists/rust")[0].uid();
+        rig.mailbox().delete("Lists/rust", uid);
+        let outcome = rig.ferry.sync();
+        let changed = ["uploaded", "flags_remote", "deleted_remote", "moved_remote"].map(|f| outcome.figure(f));
+        assert_eq!(changed, [0; 4], "the server is never changed: {}", outcome.stdout);
+        let gone = remote["Lists/rust"].len() - local.messages("Lists/rust").len();
+        let subjects =
+            local.messages("INBOX").iter().filter(|m| m.content().starts_with(b"Subject: only here")).count();
+        assert_eq!((gone, subjects), (usize::from(mode == "mirror"), 1), "{mode}");
+        if mode == "mirror" {
+            let mut here = local.snapshot();
+            here.get_mut("INBOX").expect("INBOX").retain(|m| !m.content().starts_with(b"Subject: only here"));
+            assert_in_step(&rig.remote(), &here);
+        }
+        let again = rig.ferry.sync();
+        assert_eq!([again.figure("downloaded"), again.figure("deleted_local"), again.figure("flags_local")], [0; 3]);
+    }
 }

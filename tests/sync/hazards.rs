@@ -1,6 +1,8 @@
 //! Ways in which a careless program would lose or double mail, each forged by a server that misbehaves or a Maildir that was tampered with.
 
 mod disk;
+mod identity;
+mod renames;
 mod wire;
 
 use crate::support::corpus::Corpus;

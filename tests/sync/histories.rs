@@ -6,13 +6,14 @@
 mod change;
 mod model;
 
-use super::faults::{killed, try_all};
+use crate::harm::try_all;
 use crate::support::corpus::{Corpus, Rng};
 use crate::support::dovecot::{Dovecot, Options};
 use crate::support::ferry::{Outcome, Running};
 use crate::support::message::differences;
 use crate::support::proxy::{End, Fault, Manner, Way};
 use crate::support::rig::Rig;
+use crate::support::strace::killed;
 use change::People;
 use model::{Model, Side};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -159,7 +160,7 @@ impl History {
         self.manner(None);
         let (call, nth) = (*self.rng.pick(&CALLS), 1 + self.rng.below(25) as u64);
         self.told.push(format!("RUN to {call} number {nth}"));
-        killed(&self.rig.ferry, call, nth);
+        killed(&self.rig.ferry, &["sync"], call, nth);
     }
 
     fn cut(&mut self) -> Result<(), String> {

@@ -2,7 +2,9 @@
 
 mod backup;
 mod basics;
-mod faults;
+mod gmail;
 mod hazards;
 mod histories;
+mod odd;
 mod scenarios;
+mod shared;

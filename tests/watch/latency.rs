@@ -3,7 +3,7 @@
 use super::{Watching, in_step, until_idling, within};
 use crate::support::corpus::Corpus;
 use crate::support::dovecot::{Dovecot, Options};
-use crate::support::message::{assert_in_step, flags};
+use crate::support::message::{Msg, assert_in_step, flags};
 use crate::support::rig::Rig;
 use std::path::Path;
 use std::time::Duration;
@@ -37,47 +37,44 @@ fn body(n: u32) -> Vec<u8> {
     format!("Subject: {n}\nMessage-ID: <{n}@x>\n\nhello {n}\n").into_bytes()
 }
 
+/// Every kind of change, there and here, and how long the other side takes to follow.
 #[track_caller]
 fn follows_both_ways(rig: &Rig, folders: &[&str]) {
-    let mut session = rig.mailbox();
+    let (local, mut session) = (rig.local(), rig.mailbox());
     let (mut told, mut down, mut up) = (Vec::new(), Vec::new(), Vec::new());
-    for (n, folder) in (100u32..).zip(folders) {
-        let before = rig.local().messages(folder).len();
-        session.append(folder, &body(n), &flags(""), 1_700_000_000);
-        let took = within(AT_ALL, folder, || rig.local().messages(folder).len() > before);
+    let mut came = |what: String, done: &mut dyn FnMut() -> bool| {
+        let took = within(AT_ALL, &what, done);
         down.push(took);
-        told.push(format!("{folder} down {took:?}"));
+        told.push(format!("{what} down {took:?}"));
+    };
+    let flagged = |all: Vec<Msg>| all.iter().filter(|m| m.flags.contains("F")).count();
+    for (n, folder) in (100u32..).zip(folders) {
+        let before = local.messages(folder).len();
+        let uid = session.append(folder, &body(n), &flags(""), 1_700_000_000);
+        came(format!("new in {folder}"), &mut || local.messages(folder).len() > before);
+        let marked = flagged(local.messages(folder));
+        session.store(folder, uid, &flags("F"));
+        came(format!("flag in {folder}"), &mut || flagged(local.messages(folder)) > marked);
+        session.delete(folder, uid);
+        came(format!("deletion in {folder}"), &mut || local.messages(folder).len() == before);
     }
-    let mut change = |what: &str, change: &mut dyn FnMut() -> usize, folder: &str, letter: Option<&str>| {
-        let wanted = change();
-        let there = |m: &crate::support::message::Msg| letter.is_none_or(|l| m.flags.contains(l));
+    let last = folders.last().expect("a folder");
+    let mut went = |what: &str, done: &mut dyn FnMut(Vec<Msg>) -> bool| {
         let mut client = rig.mailbox();
-        let took = within(AT_ALL, what, || client.messages(folder).iter().filter(|m| there(m)).count() == wanted);
+        let took = within(AT_ALL, what, || done(client.messages(last)));
         up.push(took);
         told.push(format!("{what} up {took:?}"));
     };
-    let local = rig.local();
-    let last = folders.last().expect("a folder");
-    let flagged = |folder: &str| local.messages(folder).iter().filter(|m| m.flags.contains("F")).count();
-    change(
-        "flag",
-        &mut || {
-            let one = local.messages(last).into_iter().find(|m| !m.flags.contains("F")).expect("a message");
-            local.set_flags(last, Path::new(&one.place), &flags("FS"));
-            flagged(last)
-        },
-        last,
-        Some("F"),
-    );
-    change(
-        "new message",
-        &mut || {
-            local.deliver(last, &body(7), &flags("S"), 1_700_000_000);
-            local.messages(last).len()
-        },
-        last,
-        None,
-    );
+    let (before, marked) = (local.messages(last).len(), flagged(local.messages(last)));
+    let one = local.messages(last).into_iter().find(|m| !m.flags.contains("F")).expect("a message");
+    let path = local.set_flags(last, Path::new(&one.place), &flags("FS"));
+    went("flag", &mut |there| flagged(there) > marked);
+    // As a mail reader that saves a message now.
+    let now = std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs();
+    local.deliver(last, &body(7), &flags("S"), i64::try_from(now).expect("a time"));
+    went("new", &mut |there| there.len() > before);
+    local.delete(&path);
+    went("deletion", &mut |there| there.len() == before);
     println!("{}", told.join(", "));
     assert_soon(down, DOWN);
     assert_soon(up, UP);
@@ -90,6 +87,7 @@ fn with_notify_one_connection_hears_of_all_folders() {
     let clients: Vec<String> = rig.proxy.records().iter().map(|record| record.client()).collect();
     assert_eq!(clients.iter().filter(|client| client.contains(" IDLE\r\n")).count(), 1);
     assert!(clients.iter().any(|client| client.contains("NOTIFY SET")));
+    within(AT_ALL, "the copy in the Trash", || in_step(&rig));
     watching.end();
     assert_in_step(&rig.remote(), &rig.local().snapshot());
 }
@@ -103,26 +101,6 @@ fn without_notify_inbox_and_the_busiest_folders_have_connections() {
 }
 
 #[test]
-fn a_deletion_here_and_one_there_cross() {
-    let (rig, watching) = watched("gone", Options::default(), 1);
-    let local = rig.local();
-    let one = local.messages("Work").first().cloned().expect("a message");
-    let there = rig.mailbox().messages("Work").len();
-    local.delete(Path::new(&one.place));
-    let mut client = rig.mailbox();
-    // A deletion is believed only when its folder was still for two seconds.
-    let took = within(AT_ALL, "deletion up", || client.messages("Work").len() < there);
-    println!("deletion up {took:?}");
-    let uid = client.messages("INBOX").first().and_then(|m| m.place.parse().ok());
-    let before = local.messages("INBOX").len();
-    let uid: u32 = uid.expect("a UID");
-    client.delete("INBOX", uid);
-    let took = within(AT_ALL, "deletion down", || local.messages("INBOX").len() < before);
-    println!("deletion down {took:?}");
-    watching.end();
-}
-
-#[test]
 fn a_new_folder_is_watched_too() {
     let (rig, watching) = watched("folder", Options::default(), 1);
     let local = rig.local();
@@ -131,5 +109,12 @@ fn a_new_folder_is_watched_too() {
     within(AT_ALL, "the new folder", || there(1)(&rig));
     local.deliver("Projects/new one", &body(2), &flags("S"), 1_700_000_000);
     within(AT_ALL, "its second message", || there(2)(&rig));
+    // The server tells of folders, too.
+    let mut session = rig.mailbox();
+    session.create("Projects/from there");
+    let took = within(AT_ALL, "the server's new folder", || local.dir("Projects/from there").join("cur").is_dir());
+    session.append("Projects/from there", &body(3), &flags(""), 1_700_000_000);
+    within(AT_ALL, "its message", || local.messages("Projects/from there").len() == 1);
+    println!("a new folder down {took:?}");
     watching.end();
 }

@@ -3,11 +3,13 @@
 use super::{Watching, in_step, until_idling, within};
 use crate::support::corpus::Corpus;
 use crate::support::dovecot::Dovecot;
+use crate::support::ferry::Running;
 use crate::support::message::flags;
 use crate::support::proxy::{End, Fault, Manner, Proxy, Way};
 use crate::support::rig::Rig;
 use std::path::Path;
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -86,5 +88,81 @@ fn connections_that_die_without_a_word() {
     rig.proxy = Proxy::start_again(address, rig.server.imap());
     within(LONG, "mail by a new connection", || in_step(&rig));
     until_idling(&rig, 1);
+    watching.end();
+}
+
+/// The user's inotify watches are used up, as by an editor that watches all it sees: from then on polls look at the Maildir.
+#[test]
+fn a_system_without_watches_left() {
+    let mut rig = rig("unwatched");
+    rig.ferry.set("poll_interval", "\"2s\"");
+    let script = "echo 3 >/proc/sys/user/max_inotify_watches && exec \"$@\"";
+    let wrap = |program: &Path, args: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "sh", "-c", script, "sh"]).arg(program).args(args);
+        rig.ferry.dress(&mut command);
+        command
+    };
+    if Running::new(wrap(Path::new("true"), &[])).finish(LONG).code != Some(0) {
+        println!("this system has no user namespaces: not tried");
+        return;
+    }
+    let running = Running::new(wrap(&crate::support::ferry::Ferry::binary(), &["watch", "--json"]));
+    let watching = Watching { running: Some(running) };
+    until_idling(&rig, 1);
+    within(LONG, "the first round", || in_step(&rig));
+    for n in 0..2 {
+        rig.local().deliver("Work", format!("Subject: {n}\n\nx\n").as_bytes(), &flags("S"), 1_700_000_000);
+        within(LONG, "a poll", || in_step(&rig));
+    }
+    let outcome = watching.end();
+    let warnings = outcome.events_of("warning");
+    assert_eq!(warnings.len(), 1, "{}", outcome.stdout);
+    assert!(warnings[0]["message"].as_str().is_some_and(|m| m.contains("poll_interval")), "{}", outcome.stdout);
+    assert!(warnings[0]["hint"].as_str().is_some_and(|h| h.contains("max_user_watches")), "{}", outcome.stdout);
+}
+
+#[test]
+fn five_hundred_folders() {
+    let rig = rig("many");
+    let mut session = rig.mailbox();
+    for n in 0..500 {
+        session.create(&format!("Projects/{}/p{n}", n % 20));
+    }
+    session.append("Projects/7/p7", b"Subject: a\n\nx\n", &flags("S"), 1_700_000_000);
+    let watching = Watching::start(&rig);
+    until_idling(&rig, 1);
+    let local = rig.local();
+    within(LONG, "the first round", || local.folders().len() >= 500 && local.messages("Projects/7/p7").len() == 1);
+    // A look at all folders is still over soon.
+    for folder in ["Projects/19/p499", "Projects/0/p0"] {
+        let begun = Instant::now();
+        session.append(folder, b"Subject: b\n\nx\n", &flags(""), 1_700_000_000);
+        within(LONG, "down", || local.messages(folder).len() == 1);
+        let down = begun.elapsed();
+        let one = local.messages(folder).pop().expect("a message");
+        let begun = Instant::now();
+        local.set_flags(folder, Path::new(&one.place), &flags("FS"));
+        within(LONG, "up", || session.messages(folder)[0].flags.contains("F"));
+        println!("{folder}: down {down:?}, up {:?}", begun.elapsed());
+    }
+    watching.end();
+}
+
+/// A run beside it needs no patience while nothing happens, and its changes are as welcome as anybody's.
+#[test]
+fn another_run_beside_it() {
+    let rig = rig("beside");
+    let watching = Watching::start(&rig);
+    until_idling(&rig, 1);
+    within(LONG, "the first round", || in_step(&rig));
+    let mut attempts = 0;
+    within(LONG, "a run without --wait", || {
+        attempts += 1;
+        rig.ferry.run(&["sync", "-q"]).code == Some(0)
+    });
+    assert!(attempts <= 3, "the Maildir was held for {attempts} runs");
+    rig.mailbox().append("INBOX", b"Subject: after\n\nx\n", &flags(""), 1_700_000_000);
+    within(LONG, "mail", || in_step(&rig));
     watching.end();
 }

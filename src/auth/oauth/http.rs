@@ -96,7 +96,7 @@ fn unreachable(url: &str, why: &str) -> Error {
 
 /// Waits so long, unless a stop is asked for.
 pub(super) fn pause(time: Duration, stop: &Stop) -> Result<(), Error> {
-    wait(stop.fd(), Some(time), stop)
+    if stop.pause(time) { Err(Error::Stopped) } else { Ok(()) }
 }
 
 /// Waits for `fd` (its end counts), at most `max`, unless a stop is asked for.

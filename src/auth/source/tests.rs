@@ -2,49 +2,11 @@
 
 use super::*;
 use crate::account::*;
-use crate::mail::FolderName;
-use crate::mail::lines::LineEndings;
-use crate::mail::pattern::Patterns;
 use crate::severity::{Kind, Severity};
 
 fn account(secret: SecretSource) -> Account {
-    Account {
-        name: "work".to_owned(),
-        protocol: Protocol::Imap,
-        provider: None,
-        endpoint: Endpoint {
-            host: "mail.example.org".to_owned(),
-            port: 993,
-            tls: TlsMode::Implicit,
-            fingerprint: None,
-            ca_file: None,
-            client_cert: None,
-            tunnel: None,
-            timeout: Duration::from_secs(30),
-        },
-        login: Login { user: "me".to_owned(), mechanism: AuthMechanism::Auto, secret, oauth2: None },
-        store: Store { root: "/nowhere".into(), layout: LayoutKind::Nested, line_endings: LineEndings::default() },
-        folders: Patterns::all(),
-        subscribed_only: false,
-        sync: SyncRules {
-            mode: Mode::Sync,
-            direction: Direction::Both,
-            trash: None,
-            on_delete: OnDelete::Trash,
-            on_remote_delete: OnRemoteDelete::Delete,
-            expunge: false,
-            max_delete: 50,
-            create_folders: true,
-            delete_folders: false,
-        },
-        keep: Keep::Keep,
-        folder: FolderName::inbox(),
-        connections: 1,
-        max_size: None,
-        hooks: Hooks::default(),
-        poll_interval: Duration::from_secs(300),
-        quirks: Quirks::default(),
-    }
+    let endpoint = Endpoint::new("mail.example.org", 993, TlsMode::Implicit);
+    Account::new("work", Protocol::Imap, endpoint, Login { secret, ..Login::new("me") }, "/nowhere".into())
 }
 
 fn get(secret: SecretSource) -> Result<String, Error> {

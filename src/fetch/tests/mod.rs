@@ -6,14 +6,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::*;
-use crate::account::{
-    Account, AuthMechanism, Direction, Endpoint, Hooks, Keep, LayoutKind, Login, Mode, OnDelete, OnRemoteDelete,
-    Quirks, SecretSource, Store, SyncRules, TlsMode,
-};
+use crate::account::{Account, Endpoint, Keep, LayoutKind, Login, Store, TlsMode};
 use crate::auth::{Credentials, Secret};
-use crate::mail::FolderName;
 use crate::mail::lines::LineEndings;
-use crate::mail::pattern::Patterns;
 use crate::maildir::scan;
 use crate::pop3::peer::{Behaviour, Peer};
 use crate::severity::Kind;
@@ -25,43 +20,8 @@ mod faults;
 mod servers;
 
 pub(super) fn account(protocol: Protocol, root: PathBuf, port: u16, timeout: Duration) -> Account {
-    Account {
-        name: "work".into(),
-        protocol,
-        provider: None,
-        endpoint: Endpoint {
-            host: "127.0.0.1".into(),
-            port,
-            tls: TlsMode::None,
-            fingerprint: None,
-            ca_file: None,
-            client_cert: None,
-            tunnel: None,
-            timeout,
-        },
-        login: Login { user: "me".into(), mechanism: AuthMechanism::Auto, secret: SecretSource::Ask, oauth2: None },
-        store: Store { root, layout: LayoutKind::Nested, line_endings: LineEndings::Lf },
-        folders: Patterns::all(),
-        subscribed_only: false,
-        sync: SyncRules {
-            mode: Mode::Sync,
-            direction: Direction::Both,
-            trash: None,
-            on_delete: OnDelete::Trash,
-            on_remote_delete: OnRemoteDelete::Delete,
-            expunge: false,
-            max_delete: 50,
-            create_folders: true,
-            delete_folders: false,
-        },
-        keep: Keep::Keep,
-        folder: FolderName::inbox(),
-        connections: 1,
-        max_size: None,
-        hooks: Hooks::default(),
-        poll_interval: Duration::from_secs(300),
-        quirks: Quirks::default(),
-    }
+    let endpoint = Endpoint { timeout, ..Endpoint::new("127.0.0.1", port, TlsMode::None) };
+    Account { connections: 1, ..Account::new("work", protocol, endpoint, Login::new("me"), root) }
 }
 
 /// Collects what is told.
@@ -97,8 +57,13 @@ impl World {
     fn run(&self, options: &Options, script: Vec<Behaviour>) -> (Report, Vec<Event>) {
         let server = self.peer.listen(script);
         let mut account = account(Protocol::Pop3, self.dir.path().join("mail"), server.port, self.timeout);
-        // One key for all runs, whatever the port.
         account.endpoint.host = "localhost".into();
+        // The port of a test server changes; the account does not.
+        let dir = self.dir.path().join("mail/.mailferry");
+        if dir.is_dir() {
+            let mut state = State::open(&dir, Access::Write { local: true }).unwrap();
+            state.connection().execute("UPDATE account SET port = ?1", [server.port]).unwrap();
+        }
         self.run_account(&account, options)
     }
 
@@ -106,8 +71,6 @@ impl World {
         let mut layout = Layout::new(&account.store);
         let file_system = layout.prepare_root().unwrap();
         let mut state = State::open(&layout.state_dir(), Access::Write { local: true }).unwrap();
-        // The port of a test server changes; the account does not.
-        state.connection().execute("UPDATE account SET port = ?1", [account.endpoint.port]).unwrap();
         let credentials = Credentials { user: "me".into(), secret: Some(Secret::new(b"pw".to_vec())), oauth: false };
         let (told, stop) = (Told::default(), Stop::new().unwrap());
         let job = Job { account, credentials: &credentials, options, sink: &told, stop: &stop, trace: None };
@@ -193,6 +156,43 @@ fn a_dry_run_changes_nothing() {
     assert_eq!((planned("download"), planned("delete")), (3, 3));
     assert!(!world.peer.take_commands().iter().any(|c| c.starts_with("RETR") || c.starts_with("DELE")));
     assert!(world.bodies().is_empty());
+}
+
+#[test]
+fn a_dry_run_tells_what_only_its_content_can_tell_apart() {
+    let world = World::new(three());
+    world.run(&Options::default(), vec![]);
+    let dry = |options: &Options| {
+        world.peer.take_commands();
+        let (_, told) = world.run(&Options { dry_run: true, ..options.clone() }, vec![]);
+        assert!(!world.peer.take_commands().iter().any(|c| c.starts_with("RETR") || c.starts_with("DELE")));
+        let word = |e: &Event| {
+            let Body::Planned(p) = &e.body else { return None };
+            Some(format!("{} {}", p.action, p.uidl.clone().unwrap_or_default()))
+        };
+        told.iter().filter_map(word).collect::<Vec<_>>()
+    };
+    assert!(dry(&Options::default()).is_empty());
+    // Other ids, one of them for another message; and one message twice, of which one is here.
+    world.peer.mailbox().messages[0].uidl = Some("a9".into());
+    world.peer.put("a10", "Subject: a\r\n\r\n.\r\n..x\r\n");
+    world.peer.put("d4", "Subject: d\r\n\r\nd\r\n");
+    let mixed = ["compare a9", "download a10", "download d4"];
+    assert_eq!(dry(&Options::default()), mixed);
+    // The memory is gone: every file may be one of them.
+    std::fs::rename(world.dir.path().join("mail/.mailferry"), world.dir.path().join("aside")).unwrap();
+    let lost = ["compare a9", "compare b2", "compare c3", "download a10", "download d4"];
+    assert_eq!(dry(&Options::default()), lost);
+    assert_eq!(dry(&delete()).len(), 10);
+    std::fs::remove_dir_all(world.dir.path().join("mail/.mailferry")).unwrap();
+    std::fs::rename(world.dir.path().join("aside"), world.dir.path().join("mail/.mailferry")).unwrap();
+    assert_eq!(dry(&Options::default()), mixed);
+    assert_eq!(world.run(&Options::default(), vec![]).0.summary.downloaded, 2);
+    // With --all a file that is gone is one that comes.
+    std::fs::remove_dir_all(world.dir.path().join("mail/INBOX/new")).unwrap();
+    std::fs::create_dir(world.dir.path().join("mail/INBOX/new")).unwrap();
+    assert!(dry(&Options::default()).is_empty());
+    assert!(dry(&Options { all: true, ..Options::default() }).iter().all(|told| told.starts_with("download")));
 }
 
 #[test]

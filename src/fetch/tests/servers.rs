@@ -22,6 +22,68 @@ fn re_used_ids_cost_no_message() {
 }
 
 #[test]
+fn ids_of_equal_size_that_were_given_again_are_found_out() {
+    let many = |first: char| -> Vec<(String, String)> {
+        (0..6).map(|n| (format!("{n}"), format!("Subject: {first}\r\n\r\n{}\r\n", "x".repeat(n % 3)))).collect()
+    };
+    let fill = |mail: &[(String, String)]| {
+        let peer = Peer::default();
+        mail.iter().for_each(|(id, body)| peer.put(id, body));
+        peer
+    };
+    // The mailbox was made anew: of six messages five have the old sizes, too.
+    let mut world = World::new(fill(&many('a')));
+    world.run(&Options::default(), vec![]);
+    let mut anew = many('b');
+    anew[2].1 = "Subject: another\r\n\r\n".into();
+    world.peer = fill(&anew);
+    assert_eq!(world.run(&Options::default(), vec![]).0.summary.downloaded, 6);
+    assert_eq!(world.run(&Options::default(), vec![]).0.summary.downloaded, 0);
+    assert_eq!(world.bodies().len(), 12);
+    // The newest message was deleted, and what came next got its id and has its size.
+    let world = World::new(fill(&many('a')));
+    world.run(&Options::default(), vec![]);
+    world.peer.mailbox().messages[5].body[9] = b'z';
+    world.peer.put("6", "Subject: new\r\n\r\n");
+    assert_eq!(world.run(&Options::default(), vec![]).0.summary.downloaded, 2);
+    assert_eq!(world.bodies().len(), 8);
+    // Nothing shows it but the header, which `--full` compares.
+    world.peer.mailbox().messages[0].body[9] = b'z';
+    assert_eq!(world.run(&Options::default(), vec![]).0.summary.downloaded, 0);
+    assert_eq!(world.run(&Options { full: true, ..Options::default() }, vec![]).0.summary.downloaded, 1);
+}
+
+#[test]
+fn another_port_of_the_server_costs_a_sample() {
+    let peer = Peer::default();
+    for n in 0..100 {
+        peer.put(&format!("u{n}"), &format!("Subject: {n}\r\n\r\n"));
+    }
+    let world = World::new(peer);
+    let run = |options: &Options| {
+        let server = world.peer.listen(vec![]);
+        let account = account(Protocol::Pop3, world.dir.path().join("mail"), server.port, world.timeout);
+        world.peer.take_commands();
+        let (report, _) = world.run_account(&account, options);
+        let asked = |word: &str| world.peer.mailbox().commands.iter().filter(|c| c.starts_with(word)).count();
+        (report.summary.downloaded, asked("TOP"), asked("RETR"))
+    };
+    assert_eq!(run(&Options::default()), (100, 0, 100));
+    let dry = Options { dry_run: true, ..Options::default() };
+    for options in [&dry, &Options::default(), &Options::default()] {
+        assert_eq!(run(options), (0, 8, 0));
+    }
+    // Another server behind it, which counts its ids in the same way.
+    for message in &mut world.peer.mailbox().messages {
+        message.body[0] = b'T';
+    }
+    assert_eq!(run(&Options::default()), (100, 100, 100));
+    assert_eq!(world.bodies().len(), 200);
+    assert_eq!(run(&delete()), (0, 100, 0));
+    assert_eq!(world.on_server(), 0);
+}
+
+#[test]
 fn repeated_missing_and_changing_ids() {
     for ids in [["x", "x", "x"], ["", "", ""], ["x", "", "x"]] {
         let world = World::new(three());

@@ -112,7 +112,7 @@ fn sync_files(files: &[(&Arc<Target>, &str)]) -> Result<(), Error> {
     let work = || {
         while let Some(&(target, name)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
             let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let synced = rustix::fs::openat(&target.tmp, name, flags, Mode::empty()).and_then(rustix::fs::fsync);
+            let synced = handle::openat(&target.tmp, name, flags, Mode::empty()).and_then(rustix::fs::fsync);
             if let Err(e) = synced {
                 next.store(files.len(), Ordering::Relaxed);
                 let error = Error::io("sync", target.folder.path.join("tmp").join(name), e);

@@ -56,7 +56,7 @@ impl TmpFile {
     fn create(target: &Arc<Target>) -> Result<Self, Error> {
         let name = unique::tmp_name();
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&target.tmp, &name, flags, FILE_MODE)
+        let file = handle::openat(&target.tmp, &name, flags, FILE_MODE)
             .map_err(|e| Error::io("create", target.folder.path.join("tmp").join(&name), e))?;
         Ok(Self { file: file.into(), name, target: Arc::clone(target), kept: false })
     }

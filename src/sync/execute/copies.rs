@@ -24,7 +24,7 @@ impl Run<'_, '_> {
         let mut asked: BTreeSet<String> = BTreeSet::new();
         for (folder, wants) in wanted {
             for (uid, want) in wants {
-                let name = want.message.email_id.clone().filter(|_| want.row.is_none());
+                let name = want.message().email_id.clone().filter(|_| want.row().is_none());
                 let Some(name) = name else {
                     now.entry(folder).or_default().insert(uid, want);
                     continue;
@@ -61,7 +61,7 @@ impl Run<'_, '_> {
             if Some(incoming.content().digest) != source.identity.digest {
                 continue;
             }
-            let flags = self.mask(folder).keep(&want.message.flags.clone().unwrap_or_default());
+            let flags = self.mask(folder).keep(&want.message().flags.clone().unwrap_or_default());
             let letters = self.with_keywords(folder, |keywords| {
                 flags.keywords.iter().for_each(|k| {
                     keywords.assign(k);
@@ -70,7 +70,7 @@ impl Run<'_, '_> {
             })?;
             let key = waiting.len() as u64;
             let unique = self.unique(folder, want);
-            let delivery = Delivery { key, unique: unique.as_bytes(), letters: &letters, date: want.message.date };
+            let delivery = Delivery { key, unique: unique.as_bytes(), letters: &letters, date: want.message().date };
             incoming.finish(batch, &delivery)?;
             waiting.insert(key, Waiting { folder, want: want.clone(), flags });
             return Ok(true);

@@ -10,14 +10,12 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::mail::UidSet;
-use crate::mail::snapshot::RemoteMessage;
 use crate::maildir::Batch;
 use crate::severity::{Kind, Retry, Scope, Severity as _};
 use crate::state::{Row, RowId};
 
-use super::super::engine::Error;
+use super::super::engine::{Error, RETRIES};
 use super::super::op::Op;
-use super::super::view::RemoteNew;
 use super::copies::Wanted;
 use super::progress::Progress;
 use super::{Run, lock};
@@ -44,15 +42,9 @@ impl Run<'_, '_> {
         let rows: HashMap<RowId, Row> = self.rows_of(&ops)?.into_iter().map(|r| (r.id, r)).collect();
         for op in ops {
             if let Op::Download { folder, remote } = op {
-                let RemoteNew { message, row, .. } = *remote;
-                wanted.entry(folder).or_default().insert(message.uid, Want { uid: message.uid, row, message });
+                wanted.entry(folder).or_default().insert(remote.message.uid, Want::new(remote));
             } else if let Op::Refetch { row, folder, uid, flags } = op {
-                let mut message = RemoteMessage::new(uid);
-                let row = rows.get(&row).cloned().map(Box::new);
-                message.flags = Some(flags);
-                message.size = row.as_ref().and_then(|r| r.identity.size_wire);
-                message.date = row.as_ref().and_then(|r| r.identity.date);
-                wanted.entry(folder).or_default().insert(uid, Want { uid, row, message });
+                wanted.entry(folder).or_default().insert(uid, Want::again(uid, rows.get(&row).cloned(), flags));
             }
         }
         if wanted.is_empty() {
@@ -76,7 +68,7 @@ impl Run<'_, '_> {
         let folders = parts.len();
         let worth = 1 + usize::try_from(bytes / WORTH_BYTES).unwrap_or(usize::MAX).max(folders / WORTH_FOLDERS);
         // A server on this machine shares its processors with us: more than two connections only get in each other's way.
-        let most = if self.engine.is_loopback()? { 2 } else { usize::MAX };
+        let most = if self.engine.with_spare(|conn| conn.session.is_loopback())? { 2 } else { usize::MAX };
         let workers = self.engine.job.account.connections.min(worth).min(parts.len()).min(most);
         let progress = Mutex::new(progress);
         let queue = Mutex::new(VecDeque::from(parts));
@@ -138,20 +130,27 @@ impl Run<'_, '_> {
         // A connection that cannot be had has been tried for again already.
         let connected = self.engine.check_stop().and_then(|()| self.engine.connection());
         let mut conn = connected.inspect_err(|_| load.iter().for_each(|part| self.mark_failed(part.folder)))?;
+        if let Some(sample) = conn.session.sample() {
+            for rest in parts::leave(&mut load, sample).into_iter().rev() {
+                lock(queue).push_front(rest);
+            }
+        }
         let (started, expected) = (Instant::now(), load.iter().map(Part::bytes).sum::<u64>());
         let outcome = self.flight(&mut conn, &mut load, (batch, waiting), progress);
         let missing = load.iter().map(Part::bytes).sum();
-        let outcome = outcome.and_then(|()| conn.weigh(expected.saturating_sub(missing), started.elapsed()));
+        let outcome =
+            outcome.and_then(|()| self.engine.weigh(&mut conn, expected.saturating_sub(missing), started.elapsed()));
         self.engine.give_back(conn);
         let Err(error) = outcome else {
             return self.tell_missing(&load);
         };
-        let again =
-            error.retry() == Retry::Now && load.iter().all(|p| p.tries < 3) && error.kind() != Kind::Interrupted;
-        if !again {
+        let tries = load.iter().map(|part| part.tries).max().unwrap_or(0);
+        if error.retry() != Retry::Now || tries >= RETRIES {
             load.iter().for_each(|part| self.mark_failed(part.folder));
             return Err(error);
         }
+        let backed_off = self.engine.back_off(&error, tries + 1);
+        backed_off.inspect_err(|_| load.iter().for_each(|part| self.mark_failed(part.folder)))?;
         for mut part in load.into_iter().filter(|p| !p.wants.is_empty()) {
             part.tries += 1;
             lock(queue).push_back(part);
@@ -175,11 +174,11 @@ impl Run<'_, '_> {
                     continue;
                 }
             };
-            for want in part.wants.values().filter(|w| there.contains(w.uid)) {
-                self.engine.fail_message(&target.name, &format!("UID {}", want.uid), &NotGiven);
+            for want in part.wants.values().filter(|w| there.contains(w.message().uid)) {
+                self.engine.fail_message(&target.name, &format!("UID {}", want.message().uid), &NotGiven);
                 self.count(part.folder, |s| s.skipped += 1)?;
             }
-            let open: Vec<&Want> = part.wants.values().filter(|w| there.contains(w.uid)).collect();
+            let open: Vec<&Want> = part.wants.values().filter(|w| there.contains(w.message().uid)).collect();
             self.engine.state().commit(|db| {
                 for want in open {
                     note_waiting(db, part.folder, want)?;

@@ -107,7 +107,8 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Sends the STOREs; gives the UIDs whose change was refused.
+    /// Sends the STOREs; gives the UIDs whose change was refused, or whose message was gone: a STORE is answered OK for those, too,
+    /// and where the message is now, the change must still be carried there.
     fn store(
         &self,
         conn: &mut Conn,
@@ -127,24 +128,36 @@ impl Run<'_, '_> {
                 }
             }
         }
-        conn.open(self.folder(folder)?, self.validity(folder))?;
+        conn.open_to_change(self.folder(folder)?, self.validity(folder))?;
         crate::checkpoint::hit("remote.store");
         let mut flights = Vec::new();
         for ((add, _), (flags, set)) in groups {
             let change = if add { StoreChange::Add } else { StoreChange::Remove };
             flights.push((conn.session.send_store(&set, change, &flags)?, set));
         }
-        let mut refused = UidSet::new();
+        let (mut refused, mut untold, mut told) = (UidSet::new(), UidSet::new(), UidSet::new());
         for (pending, set) in flights {
             match conn.session.finish_store(pending) {
-                Ok(end) => end.modified.ranges().for_each(|(a, b)| refused.insert_range(a.get(), b.get())),
+                Ok(end) => {
+                    add(&mut refused, &end.modified);
+                    add(&mut told, &end.told);
+                    add(&mut untold, &set);
+                }
                 Err(error) if error.is_fatal() => return Err(error.into()),
                 Err(error) => {
                     self.fail(folder, &error.into());
-                    set.ranges().for_each(|(a, b)| refused.insert_range(a.get(), b.get()));
+                    add(&mut refused, &set);
                 }
             }
         }
+        let untold: UidSet = untold.iter().filter(|uid| !told.contains(*uid)).collect();
+        let there = conn.session.existing(&untold)?;
+        let gone: UidSet = untold.iter().filter(|uid| !there.contains(*uid)).collect();
+        add(&mut refused, &gone);
         Ok(refused)
     }
+}
+
+fn add(all: &mut UidSet, some: &UidSet) {
+    some.ranges().for_each(|(first, last)| all.insert_range(first.get(), last.get()));
 }

@@ -23,7 +23,7 @@ impl Run<'_, '_> {
         rows: &'r [Row],
     ) -> Result<Vec<&'r Row>, Error> {
         let target = self.folder(id)?;
-        conn.open(target, self.validity(id))?;
+        conn.open_to_change(target, self.validity(id))?;
         let set: UidSet = rows.iter().filter_map(|r| r.uid).collect();
         let pending = conn.session.send_fetch(&FetchSet::Uids(set), Items::MESSAGE_ID | Items::DATE, None)?;
         let mut told: BTreeMap<Uid, RemoteMessage> = BTreeMap::new();

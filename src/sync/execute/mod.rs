@@ -14,7 +14,8 @@ mod upload;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::mail::{Side, UidValidity};
+use crate::imap;
+use crate::mail::{FolderName, Side, UidValidity};
 use crate::maildir::Keywords;
 use crate::severity::Severity as _;
 use crate::state::{FolderId, RowId};
@@ -24,6 +25,24 @@ use super::merge::Mask;
 use super::op::Op;
 use super::plan::Plan;
 use super::survey::Survey;
+
+/// The standing condition of a folder in which the server permits not all.
+const NOT_PERMITTED: &str = "not_permitted";
+
+/// Tells once that the server does not permit everything in a folder: in one wording, whichever change comes first.
+///
+/// # Errors
+/// Those of the state.
+pub fn tell_not_permitted(engine: &Engine<'_>, folder: &FolderName) -> Result<(), Error> {
+    if engine.job.options.must_upload {
+        engine.fail(Some(folder), &Error::ReadOnly);
+        return Ok(());
+    }
+    let detail = format!(
+        "the server does not permit what was changed here in {folder}: it waits (`mailferry status` counts it)"
+    );
+    engine.standing(Some(folder), NOT_PERMITTED, &detail, Error::ReadOnly.hint().as_deref())
+}
 
 /// What the phases share.
 pub(super) struct Run<'a, 'e> {
@@ -51,7 +70,7 @@ pub fn execute(engine: &Engine<'_>, folders: &Folders, survey: &Survey, plan: Pl
         written: Mutex::default(),
         keywords: Mutex::default(),
     };
-    let Plan { ops, held, .. } = plan;
+    let Plan { ops, held, refused, .. } = plan;
     let mut phases = Phases::sort(ops);
     if !phases.is_empty() {
         engine.state().begin_run(engine.account.id)?;
@@ -61,6 +80,10 @@ pub fn execute(engine: &Engine<'_>, folders: &Folders, survey: &Survey, plan: Pl
     // What was finished before a failure stays finished; cursors advance only where nothing was left undone.
     if ended.is_none() {
         run.record_cursors(&held)?;
+        let carried = |id: &&FolderId| !run.is_failed(**id) && !refused.contains(id);
+        for folder in survey.found.keys().filter(carried).filter_map(|id| folders.get(id)) {
+            engine.cleared(Some(&folder.name), NOT_PERMITTED)?;
+        }
     }
     outcome
 }
@@ -77,9 +100,11 @@ struct Phases {
 }
 
 impl Phases {
-    fn sort(ops: Vec<Op>) -> Self {
+    fn sort(mut ops: Vec<Op>) -> Self {
         let mut phases = Self::default();
-        for op in ops {
+        // Downloads stay where they are: there are few steps, or there are 200,000 of these.
+        let others = ops.extract_if(.., |op| !matches!(op, Op::Download { .. } | Op::Refetch { .. }));
+        for op in others {
             match op {
                 Op::Pair { .. } | Op::Rebind { .. } | Op::Settle { .. } | Op::Note { .. } | Op::Forget { .. } => {
                     phases.settle.push(op)
@@ -91,6 +116,7 @@ impl Phases {
                 Op::DeleteLocal { .. } | Op::DeleteRemote { .. } => phases.deletions.push(op),
             }
         }
+        phases.downloads = ops;
         phases
     }
 
@@ -184,6 +210,14 @@ impl Run<'_, '_> {
         Ok(())
     }
 
+    /// A right that is lacking is no failure: what is not permitted waits, is told of once, and is tried again.
+    fn not_permitted(&self, id: FolderId) -> Result<(), Error> {
+        let told = lock(&self.failed).contains(&id);
+        self.mark_failed(id);
+        let Some(folder) = self.folders.get(&id).filter(|_| !told) else { return Ok(()) };
+        tell_not_permitted(self.engine, &folder.name)
+    }
+
     /// Handles the failure of one folder's step: what takes the account down goes on, the rest is told of here.
     fn contain(&self, id: FolderId, outcome: Result<(), Error>) -> Result<(), Error> {
         match outcome {
@@ -193,6 +227,8 @@ impl Run<'_, '_> {
                 self.mark_failed(id);
                 Ok(())
             }
+            Err(Error::ReadOnly) => self.not_permitted(id),
+            Err(Error::Imap(imap::Error::Refused { code: Some(imap::Code::NoPerm), .. })) => self.not_permitted(id),
             Err(error) if error.scope() >= crate::severity::Scope::Account => {
                 self.mark_failed(id);
                 Err(error)

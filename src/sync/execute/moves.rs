@@ -135,11 +135,20 @@ impl Run<'_, '_> {
         let uid_next = self.next_uid(to);
         let intents = self.write_intents(to, uid_next, &rows)?;
         let (copied, expunged) = self.transfer(conn, from, &set, &mailbox)?;
-        let pairs = if copied.pairs.len() as u64 == set.len() && copied.uid_validity == self.validity(to) {
+        let told = copied.uid_validity.is_some() && copied.uid_validity == self.validity(to);
+        let pairs: BTreeMap<Uid, Uid> = if told && !copied.pairs.is_empty() {
             copied.pairs.into_iter().collect()
         } else {
             self.find_moved(conn, to, uid_next, &rows)?
         };
+        // What COPYUID leaves out was gone before it could be moved: the next run sees where it is.
+        let (rows, gone): (Vec<Row>, Vec<Row>) =
+            rows.into_iter().partition(|row| !told || row.uid.is_some_and(|uid| pairs.contains_key(&uid)));
+        if !gone.is_empty() {
+            unmoved.extend(gone.iter().map(|row| row.id));
+            self.mark_failed(from);
+            self.mark_failed(to);
+        }
         let mut done = 0;
         self.engine.state().commit(|db| {
             for mut row in rows {

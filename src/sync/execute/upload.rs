@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::time::Instant;
 
 use crate::imap::{Append, AppendHow, Appended, FetchSet, Items};
 use crate::mail::{MessageId, Uid};
@@ -53,12 +54,18 @@ impl Run<'_, '_> {
                 by_folder.entry(folder).or_default().push(*local);
             }
         }
+        let mut sample = match by_folder.is_empty() {
+            true => None,
+            false => self.engine.with_spare(|conn| conn.session.sample())?,
+        };
         let mut batches = Vec::new();
         for (folder, messages) in by_folder {
             let mut batch: Vec<LocalNew> = Vec::new();
             let mut bytes = 0;
             for message in messages {
-                if !batch.is_empty() && (batch.len() >= BATCH || bytes + message.content.size > BATCH_BYTES) {
+                let full = sample.map_or(bytes + message.content.size > BATCH_BYTES, |sample| bytes >= sample);
+                if !batch.is_empty() && (batch.len() >= BATCH || full) {
+                    sample = None;
                     batches.push((folder, std::mem::take(&mut batch)));
                     bytes = 0;
                 }
@@ -73,7 +80,9 @@ impl Run<'_, '_> {
                 continue;
             }
             let mut conn = self.engine.connection()?;
+            let (started, bytes) = (Instant::now(), batch.iter().map(|local| local.content.size).sum());
             let outcome = self.upload_batch(&mut conn, folder, &batch);
+            let outcome = outcome.and_then(|()| self.engine.weigh(&mut conn, bytes, started.elapsed()));
             self.engine.give_back(conn);
             self.contain(folder, outcome)?;
         }
@@ -249,11 +258,17 @@ impl Run<'_, '_> {
         let mut lost = None;
         for (i, result) in results {
             let Err(error) = result else { continue };
-            if error.is_fatal() || error.retry() == Retry::Now {
+            // A file that cannot be read ends the session, but the trouble is the file's.
+            let own = matches!(error, crate::imap::Error::Source(_));
+            if !own && (error.is_fatal() || error.retry() == Retry::Now) {
                 lost.get_or_insert(error);
                 continue;
             }
             if matches!(error, crate::imap::Error::Skipped(_)) {
+                continue;
+            }
+            if error.code() == Some(&crate::imap::Code::NoPerm) {
+                self.not_permitted(folder)?;
                 continue;
             }
             let name = batch.get(i).map(|l| String::from_utf8_lossy(&l.place).into_owned()).unwrap_or_default();

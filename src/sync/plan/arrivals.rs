@@ -18,7 +18,13 @@ impl Planner<'_> {
             }
         }
         let flow = self.rules.flow(view);
-        if !matches!(flow, Flow::Both | Flow::ToRemote) || view.read_only || view.no_uploads || view.lost.is_some() {
+        if self.plan.emptied.contains(&view.folder) {
+            self.note_held(view, true, true);
+        } else if !matches!(flow, Flow::Both | Flow::ToRemote)
+            || view.read_only
+            || view.no_uploads
+            || view.lost.is_some()
+        {
             self.note_held(view, true, false);
         } else if self.rules.max_size.is_some_and(|max| new.content.size > max) {
             self.plan.skipped += 1;

@@ -45,7 +45,8 @@ impl Planner<'_> {
             self.plan.ops.push(Op::Refetch { row, folder, uid, flags: remote.flags.clone() });
             return;
         }
-        if flow == Flow::ToLocal || !view.deletions || view.refetch {
+        let ignores = self.rules.on_delete == OnDelete::Ignore;
+        if flow == Flow::ToLocal || !view.deletions || view.refetch || (view.keeps_all && !ignores) {
             self.note_held(view, true, false);
             return;
         }

@@ -1,5 +1,7 @@
 //! `restore`: what the Maildir has and the server lacks is uploaded; nothing is deleted, and nothing here changes.
 //!
+//! `max_size` is no limit here: it says what a sync carries, and what is in the Maildir is to come back in full.
+//!
 //! It is a sync under another policy: the same look at both sides, the same pairing by content (so that a restore that broke
 //! off goes on where it stopped, and nothing is doubled), the same uploads. The rows learn where the messages are, so that a
 //! sync afterwards has nothing to do.
@@ -35,11 +37,12 @@ pub(super) fn walk(engine: &mut Engine<'_>, how: Thoroughness) -> Result<(), Err
     // What was moved to another folder on the server is there: where it comes from it is not missing.
     let moved = decide::find_moves(engine, &folders, &mut survey.views, &paired)?;
     take_missing(engine, &folders, &mut survey, &moved, &mut paired)?;
-    let plan = plan::plan(&survey.views, &paired, &moved, engine.job.account.max_size);
+    let plan = plan::plan(&survey.views, &paired, &moved);
     super::tell(engine, &folders, &survey, &plan)?;
     if engine.job.options.dry_run {
         return super::print(engine, &folders, &plan);
     }
+    survey.forget_arrivals();
     execute::execute(engine, &folders, &survey, plan)
 }
 

@@ -21,14 +21,18 @@ pub fn steps(steps: Vec<Step>) -> Vec<Step> {
         Action::CreateRemote | Action::Lost(Side::Remote) | Action::Remove(Side::Remote) => {
             with(step, Action::CreateRemote)
         }
-        Action::Recreate | Action::CreateLocal | Action::Lost(Side::Local) | Action::Remove(Side::Local) => None,
+        Action::Recreate
+        | Action::CreateLocal
+        | Action::Lost(Side::Local)
+        | Action::Remove(Side::Local)
+        | Action::Gone => None,
     });
     taken.collect()
 }
 
 /// The plan of a restore. What differs otherwise is left to the next sync: such folders are held, so that it sees them.
 #[must_use]
-pub fn plan(views: &[View], paired: &Paired, moves: &Moves, max_size: Option<u64>) -> Plan {
+pub fn plan(views: &[View], paired: &Paired, moves: &Moves) -> Plan {
     let mut plan = Plan::default();
     let moved = |side| moves.taken(side);
     let (moved_here, moved_there) = (moved(Side::Local), moved(Side::Remote));
@@ -58,7 +62,7 @@ pub fn plan(views: &[View], paired: &Paired, moves: &Moves, max_size: Option<u64
             if in_doubt || is_sent(local, &ids) {
                 hold(&mut plan, view.folder);
             } else {
-                arrival(&mut plan, view, local, max_size);
+                arrival(&mut plan, view, local);
             }
         }
     }
@@ -93,14 +97,11 @@ fn is_sent(local: &LocalNew, there: &BTreeSet<MessageId>) -> bool {
         && !there.is_empty()
 }
 
-fn arrival(plan: &mut Plan, view: &View, local: &LocalNew, max_size: Option<u64>) {
+fn arrival(plan: &mut Plan, view: &View, local: &LocalNew) {
     if view.read_only {
         plan.refused.insert(view.folder);
         hold(plan, view.folder);
     } else if view.no_uploads {
-        hold(plan, view.folder);
-    } else if max_size.is_some_and(|max| local.content.size > max) {
-        plan.skipped += 1;
         hold(plan, view.folder);
     } else {
         plan.ops.push(Op::Upload { folder: view.folder, local: Box::new(local.clone()) });
@@ -123,6 +124,7 @@ mod tests {
             header: Digest([id; 32]),
             message_id: Some(MessageId([id; 16])),
             size: 100,
+            left_out: 0,
             message_id_text: None,
         };
         let row = mark.map(|mark| Row {
@@ -154,7 +156,7 @@ mod tests {
     fn made(view: &View, pairs: &[(usize, usize)]) -> Plan {
         let mut paired = Paired::default();
         paired.pairs.insert(view.folder, pairs.to_vec());
-        plan(std::slice::from_ref(view), &paired, &Moves::default(), Some(1000))
+        plan(std::slice::from_ref(view), &paired, &Moves::default())
     }
 
     fn uploads(plan: &Plan) -> usize {
@@ -192,15 +194,11 @@ mod tests {
     }
 
     #[test]
-    fn read_only_folders_and_large_messages_are_left_out() {
+    fn read_only_folders_are_left_out() {
         let mut closed = view(vec![local(1, None)], Vec::new());
         closed.read_only = true;
         let plan = made(&closed, &[]);
         assert!(plan.ops.is_empty() && plan.refused.contains(&FolderId(1)));
-        let mut large = view(vec![local(1, None)], Vec::new());
-        large.local_new[0].content.size = 1001;
-        let plan = made(&large, &[]);
-        assert_eq!((plan.ops.len(), plan.skipped), (0, 1));
     }
 
     #[test]
@@ -215,6 +213,7 @@ mod tests {
             Action::Lost(Side::Remote),
             Action::Remove(Side::Local),
             Action::Remove(Side::Remote),
+            Action::Gone,
         ];
         let kept: Vec<Action> = steps(all.map(step).to_vec()).into_iter().map(|step| step.action).collect();
         assert_eq!(kept, [Action::Sync, Action::CreateRemote, Action::CreateRemote, Action::CreateRemote]);

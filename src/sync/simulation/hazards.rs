@@ -64,6 +64,32 @@ fn hazard_01_what_a_renumbered_folder_lost_waits_and_is_never_deleted_here() {
 }
 
 #[test]
+fn hazard_04_a_declined_deletion_keeps_its_mark_in_a_renumbered_folder_whatever_dies() {
+    let ignore = Rules { on_delete: OnDelete::Ignore, ..rules() };
+    for fuel in 0..8 {
+        let mut world = both_have(&[0, 2], PLAIN);
+        let at = world.position(Side::Local, 0).unwrap();
+        act(&mut world, Deed::Delete(Side::Local, at));
+        run(&mut world, &ignore);
+        act(&mut world, Deed::Renumber(INBOX));
+        let _ = Run::new(&mut world, fuel).run(&ignore);
+        run(&mut world, &ignore);
+        run(&mut world, &ignore);
+        assert_eq!((counts(&world, 0), counts(&world, 2)), ((0, 1), (1, 1)), "dead after {fuel}\n{}", show(&world));
+    }
+}
+
+#[test]
+fn twins_of_which_each_side_moves_another_stay_two() {
+    let mut world = both_have(&[0, 0], PLAIN);
+    act(&mut world, Deed::Move(Side::Local, 0, WORK));
+    act(&mut world, Deed::Move(Side::Remote, 1, WORK));
+    let ops = run(&mut world, &rules());
+    assert_eq!(counts(&world, 0), (2, 2), "{ops:#?}");
+    assert_eq!(world.picture(Side::Local)[&WORK].len(), 1, "{}", show(&world));
+}
+
+#[test]
 fn hazard_03_an_inode_used_again_is_no_move() {
     let mut world = both_have(&[0], PLAIN);
     let inode = world.local[&INBOX].files.values().next().unwrap().inode;

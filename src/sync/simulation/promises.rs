@@ -54,9 +54,7 @@ impl Books {
         // A new copy where the other side has moved the message to is taken for the moved one.
         let moved: usize = tally.moved.iter().sum();
         let new = a.max(b).saturating_sub(moved);
-        // A moved twin may be taken for another one that came to the same place: equal messages become one.
-        let merged = moved;
-        (self.before[usize::from(content)] + new).saturating_sub(tally.deleted.iter().sum::<usize>() + merged)
+        (self.before[usize::from(content)] + new).saturating_sub(tally.deleted.iter().sum::<usize>())
     }
 
     /// At most so many may be there in the end.

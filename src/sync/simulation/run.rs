@@ -13,12 +13,12 @@ use super::super::assemble::sort_in;
 use super::super::compare::{self, Known, RemoteDelta, Seen, flags_key};
 use super::super::listing::RemoteLook;
 use super::super::look::LocalLook;
-use super::super::moves::{self, At, Moves};
+use super::super::moves::{self, At, Moves, Taken};
 use super::super::op::Op;
 use super::super::plan::{Paired, Plan, Rules, plan};
 use super::super::survey::Found;
 use super::super::view::{LocalNew, LocalNow, RemoteNew, Role, View};
-use super::world::{FOLDERS, File, TRASH, World, content, date, message_id, place, size_wire};
+use super::world::{FOLDERS, File, TRASH, World, content, date, message_id, place, size_wire, unique};
 
 /// The run died.
 #[derive(Debug)]
@@ -157,6 +157,7 @@ impl<'w> Run<'w> {
                 found.remote = Some(look);
             }
             let fresh = !view.deletions;
+            view.validity = crate::mail::UidValidity::new(mailbox.validity);
             view.adopting = fresh || cursor.validity.is_none();
             if folder == TRASH {
                 view.role = Role::Trash;
@@ -210,6 +211,7 @@ impl<'w> Run<'w> {
                 size: l.content.size,
                 date: l.date,
                 flags: l.flags.clone(),
+                own: named_after(view, l),
             })
             .collect();
         let candidates = |view: &View| -> Vec<RemoteCandidate> {
@@ -274,14 +276,14 @@ impl<'w> Run<'w> {
         }
         paired.moved = self.half_moved(&views, &paired);
         let mut found_moves =
-            Moves { local: moves::local_moves(&views, &paired.taken(Side::Local)), remote: BTreeMap::new() };
-        let taken = paired.taken(Side::Remote);
+            Moves { local: moves::local_moves(&views, &paired.taken(Side::Local)), ..Moves::default() };
+        let taken = Taken { local: paired.taken(Side::Local), remote: paired.taken(Side::Remote) };
         for (folder, uids) in moves::headers_needed(&views, &taken) {
             if let Some(view) = views.iter_mut().find(|v| v.folder == folder) {
                 self.read_headers(view, &uids);
             }
         }
-        found_moves.remote = moves::remote_moves(&views, &taken);
+        moves::remote_moves(&views, &taken, &mut found_moves);
         (plan(&views, &paired, &found_moves, rules), found)
     }
 
@@ -317,6 +319,17 @@ impl<'w> Run<'w> {
         }
         (ops, outcome)
     }
+}
+
+/// The UID after which a download of this folder was named.
+fn named_after(view: &View, new: &LocalNew) -> Option<Uid> {
+    let name = unique(&new.place);
+    let derived = |r: &&RemoteNew| {
+        let validity = view.validity.map_or(0, |v| v.get());
+        format!("{}.{validity}.{}.mailferry", view.folder.0, r.message.uid.get()) == name
+    };
+    let named = view.remote_new.iter().find(derived).filter(|_| new.row.is_none());
+    named.map(|r| r.message.uid)
 }
 
 /// A directory that nothing is read from: the model's rows know their content.

@@ -19,6 +19,7 @@ pub fn content(id: u8) -> Content {
         header: Digest([id / 2 * 16; 32]),
         message_id: message_id(id),
         size: u64::from(id) + 100,
+        left_out: 0,
         message_id_text: None,
     }
 }

@@ -10,7 +10,7 @@ use crate::transport::channel::Channel;
 use crate::transport::deflate::Inflated;
 use crate::transport::socket::Socket;
 use crate::transport::wait::Limits;
-use crate::transport::{Error, dial, tls};
+use crate::transport::{Error, dial, identity, tls};
 
 /// How far the read buffer may grow while the peer does not take what we send.
 const INPUT_WHILE_SENDING: usize = 8 * 1024 * 1024;
@@ -158,6 +158,10 @@ impl Stream {
 
     pub(super) fn ended(&mut self, why: io::Error) -> Error {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        // With TLS 1.3 the handshake is over for us before the server has looked at our certificate.
+        if let (Channel::Tls(_), Some(why)) = (&self.channel, identity::refusal(&why.to_string())) {
+            return Error::ClientCertificate { peer: self.limits.peer.clone(), why };
+        }
         match (&mut self.tunnel, why.kind()) {
             (Some(tunnel), BrokenPipe | ConnectionAborted | ConnectionReset) => tunnel.end(),
             _ => self.limits.broken(why),

@@ -243,7 +243,7 @@ fn tls_to_a_plain_port_and_the_reverse_are_named() {
         let _ = acceptor.accept(asking).unwrap().read(&mut [0]);
         drop(waiting);
     });
-    plain.timeout = std::time::Duration::from_millis(300);
+    plain.timeout = std::time::Duration::from_secs(1);
     let mut stream = dial(&plain).unwrap();
     let error = stream.fill().unwrap_err();
     assert!(matches!(error, Error::TlsPort { .. }), "{error}");

@@ -66,14 +66,13 @@ impl BodySink for Receiver<'_, '_, '_, '_> {
 
     fn end(&mut self, message: &RemoteMessage) -> io::Result<()> {
         let Some(incoming) = self.incoming.take() else { return Ok(()) };
-        let Some(want) = self.part.wants.get(&message.uid) else { return Ok(()) };
+        let Some(want) = self.part.wants.get_mut(&message.uid) else { return Ok(()) };
         // A server that gives nothing where there is something has not given the message.
-        if self.received == 0 && want.message.size != Some(0) {
+        if self.received == 0 && want.message().size != Some(0) {
             return Ok(());
         }
-        let mut want = want.clone();
-        let told = message.flags.clone().or(want.message.flags.clone()).unwrap_or_default();
-        want.message.date = want.message.date.or(message.date);
+        let told = message.flags.clone().or(want.message().flags.clone()).unwrap_or_default();
+        want.set_date_if_none(message.date);
         let folder = self.part.folder;
         let flags = self.run.mask(folder).keep(&told);
         let letters = self
@@ -87,11 +86,12 @@ impl BodySink for Receiver<'_, '_, '_, '_> {
             .map_err(io::Error::other)?;
         // Nothing leaves the map before all does.
         let key = self.waiting.len() as u64;
-        let unique = self.run.unique(folder, &want);
-        let delivery = Delivery { key, unique: unique.as_bytes(), letters: &letters, date: want.message.date };
+        let unique = self.run.unique(folder, want);
+        let delivery = Delivery { key, unique: unique.as_bytes(), letters: &letters, date: want.message().date };
         incoming.finish(self.batch, &delivery).map_err(io::Error::other)?;
-        self.part.wants.remove(&message.uid);
-        self.waiting.insert(key, Waiting { folder, want, flags });
+        if let Some(want) = self.part.wants.remove(&message.uid) {
+            self.waiting.insert(key, Waiting { folder, want, flags });
+        }
         Ok(())
     }
 

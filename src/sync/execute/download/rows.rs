@@ -23,7 +23,7 @@ impl Run<'_, '_> {
     pub(in super::super) fn unique(&self, folder: FolderId, want: &Want) -> String {
         let name = self.folders.get(&folder).map(|f| f.name.clone()).unwrap_or_else(crate::mail::FolderName::inbox);
         match self.validity(folder) {
-            Some(validity) => self.engine.unique(&name, validity, want.uid, want.message.date),
+            Some(validity) => self.engine.unique(&name, validity, want.message().uid, want.message().date),
             None => String::from_utf8_lossy(&crate::maildir::deliver::fresh_unique()).into_owned(),
         }
     }
@@ -54,12 +54,12 @@ impl Run<'_, '_> {
             }
             for message in delivered {
                 let Some(Waiting { folder, want, flags }) = waiting.remove(&message.key) else { continue };
-                let told = &want.message;
-                let old = want.row.as_deref();
+                let told = want.message();
+                let old = want.row();
                 let row = Row {
                     id: old.map_or(RowId(0), |r| r.id),
                     folder,
-                    uid: Some(want.uid),
+                    uid: Some(told.uid),
                     file: Some(message.place.to_bytes()),
                     flags,
                     mark: Mark::Paired,
@@ -95,8 +95,9 @@ impl Run<'_, '_> {
 
 /// Writes down that a message is to be fetched still.
 pub(super) fn note_waiting(db: &crate::state::Db, folder: FolderId, want: &Want) -> Result<(), crate::state::Error> {
-    let new = RemoteNew { message: want.message.clone(), header: None, digest: None, row: want.row.clone() };
+    let new = RemoteNew { message: want.message().clone(), header: None, digest: None, row: None };
     let mut row = settle::row(folder, None, Some(&new), Mark::Waiting);
-    row.open = want.row.as_ref().map_or(1, |r| r.open.saturating_add(1));
+    row.id = want.row().map_or(RowId(0), |r| r.id);
+    row.open = want.row().map_or(1, |r| r.open.saturating_add(1));
     if row.id == RowId(0) { base::insert(db, &row).map(drop) } else { base::update(db, &row) }
 }

@@ -42,7 +42,7 @@ impl Run<'_> {
                 continue;
             }
             self.step()?;
-            self.world.rows.retain(|_, r| r.folder != *folder || r.file.is_some());
+            self.world.rows.retain(|_, r| r.folder != *folder || r.file.is_some() || r.mark != Mark::Paired);
             for row in self.world.rows.values_mut().filter(|r| r.folder == *folder) {
                 row.uid = None;
                 row.mark = if row.mark == Mark::Paired { Mark::Waiting } else { row.mark };

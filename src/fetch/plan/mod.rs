@@ -1,11 +1,16 @@
 //! PURE: which of the listed messages are known, and what is to be done with each. Servers re-use UIDLs, repeat them, leave them
 //! out, change them at every login: an id only nominates a row, and nothing is deleted on the word of an id alone.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod identity;
+mod settle;
+
+use std::collections::{BTreeMap, HashSet};
 
 use crate::account::Keep;
-use crate::mail::{Content, Digest, Timestamp};
+use crate::mail::{Digest, Timestamp};
 use crate::state::seen::{Row, Status};
+use identity::{Identity, identify};
+pub use settle::{Candidates, Settled};
 
 /// How long a message that is no longer listed stays in the memory: long enough for a server that is broken for a while, or whose
 /// mailbox is restored from a backup.
@@ -22,6 +27,26 @@ pub struct Entry {
     pub size: Option<u64>,
 }
 
+/// How far it is believed that an id whose size agrees names the message that it named before. Nothing is ever deleted on the
+/// word of an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// It is, as with the UIDs of IMAP.
+    Ids,
+    /// Where new mail has come, the headers of the last few known messages are compared: a server that gives ids again gives
+    /// them to what comes next.
+    Neighbours,
+    /// The headers of a few known messages are compared, spread over the listing: it may be another server. If one of them is
+    /// another message, so may all be.
+    Sample,
+    /// Nothing is known without its header.
+    Nothing,
+}
+
+/// How many headers a sample has, and how many neighbours of new mail are looked at.
+const SAMPLE: usize = 8;
+const NEIGHBOURS: usize = 4;
+
 /// What is wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
@@ -29,8 +54,8 @@ pub struct Rules {
     pub keep: Keep,
     /// Whether deletions asked for in an earlier run are asked for again.
     pub finish_deletions: bool,
-    /// Whether nothing is taken for known without its header.
-    pub full: bool,
+    /// How far ids are believed.
+    pub trust: Trust,
     /// At most so many new messages.
     pub limit: Option<u64>,
     /// No message larger than this, in bytes.
@@ -96,17 +121,6 @@ pub struct Plan {
     pub free: Vec<usize>,
 }
 
-/// What a listed message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Identity {
-    /// That row. `checked`: by its header.
-    Known { row: usize, checked: bool },
-    /// Its header decides.
-    Ask,
-    /// Its content decides.
-    Open { expected: Option<usize> },
-}
-
 /// Plans. `present`: what the Maildir holds by content, where everything that is not there is wanted (`--all`).
 #[must_use]
 pub fn plan(
@@ -116,7 +130,10 @@ pub fn plan(
     rules: &Rules,
     present: Option<&HashSet<Digest>>,
 ) -> Plan {
-    let identities = identify(entries, rows, headers, rules.full);
+    let mut identities = identify(entries, rows, headers, rules.trust == Trust::Nothing);
+    if identity::are_ids_re_used((entries, rows, headers), &identities, rules.trust == Trust::Sample) {
+        identities = identify(entries, rows, headers, true);
+    }
     let mut plan = Plan::default();
     let mut taken = vec![false; rows.len()];
     let mut room = rules.limit;
@@ -150,10 +167,40 @@ pub fn plan(
             }
         }
     }
+    probe(&mut plan, (entries, rows, headers), &identities, rules.trust);
     if plan.ask.is_empty() {
         absent(&mut plan, rows, &taken, rules.now);
     }
     plan
+}
+
+/// Asks for the headers of some known messages, as `trust` says.
+fn probe(
+    plan: &mut Plan,
+    (entries, rows, headers): (&[Entry], &[Row], &Headers),
+    identities: &[Identity],
+    trust: Trust,
+) {
+    let is_new = |action: &Action| matches!(action, Action::Retrieve { expected: None, .. });
+    let wanted = match trust {
+        Trust::Neighbours if plan.actions.iter().any(is_new) => NEIGHBOURS,
+        Trust::Sample => SAMPLE,
+        Trust::Ids | Trust::Neighbours | Trust::Nothing => return,
+    };
+    let has_header = |identity: Identity| match identity {
+        Identity::Known { row, .. } | Identity::Open { expected: Some(row) } => {
+            rows.get(row).is_some_and(|row| row.seen.header.is_some())
+        }
+        Identity::Ask | Identity::Open { expected: None } => false,
+    };
+    let known = entries.iter().zip(identities).filter(|(_, identity)| has_header(**identity));
+    let known: Vec<u32> = known.map(|(entry, _)| entry.number).collect();
+    let step = if trust == Trust::Sample { known.len().div_ceil(wanted).max(1) } else { 1 };
+    for number in known.iter().rev().step_by(step).take(wanted) {
+        if !headers.contains_key(number) && !plan.ask.contains(number) {
+            plan.ask.push(*number);
+        }
+    }
 }
 
 /// Retrieves a message, unless a limit is in the way. `room`: how many new ones there may still be; checking a known one uses
@@ -246,167 +293,5 @@ fn key_or_size_differs(row: &Row, entry: &Entry) -> bool {
     row.seen.uidl != entry.key || (entry.size.is_some() && row.seen.size != entry.size)
 }
 
-fn sizes_agree(row: &Row, entry: &Entry) -> bool {
-    row.seen.size.is_none() || entry.size.is_none() || row.seen.size == entry.size
-}
-
-fn is_live(row: &Row) -> bool {
-    row.seen.absent.is_none() && row.seen.status != Status::Gone
-}
-
-/// Messages and rows under one id, as indexes.
-#[derive(Default)]
-struct Group {
-    entries: Vec<usize>,
-    rows: Vec<usize>,
-}
-
-fn identify(entries: &[Entry], rows: &[Row], headers: &Headers, full: bool) -> Vec<Identity> {
-    let mut groups: HashMap<Option<&[u8]>, Group> = HashMap::with_capacity(entries.len());
-    for (at, entry) in entries.iter().enumerate() {
-        groups.entry(entry.key.as_deref()).or_default().entries.push(at);
-    }
-    for (at, row) in rows.iter().enumerate() {
-        if let Some(group) = groups.get_mut(&row.seen.uidl.as_deref()) {
-            group.rows.push(at);
-        }
-    }
-    let mut out = vec![Identity::Open { expected: None }; entries.len()];
-    let mut set = |at: usize, identity| {
-        if let Some(slot) = out.get_mut(at) {
-            *slot = identity;
-        }
-    };
-    for (key, group) in groups {
-        let pairs = if full || key.is_none() { None } else { by_size(&group, entries, rows) };
-        match pairs {
-            _ if group.rows.is_empty() => {}
-            Some(pairs) => {
-                for (at, row) in pairs {
-                    set(at, by_one_header(at, row, entries, rows, headers));
-                }
-            }
-            None => by_headers(&group, entries, rows, headers, &mut set),
-        }
-    }
-    out
-}
-
-/// The plain case: as many live rows as messages under this id, and sizes that agree.
-fn by_size(group: &Group, entries: &[Entry], rows: &[Row]) -> Option<Vec<(usize, usize)>> {
-    let mut live: Vec<usize> = group.rows.iter().copied().filter(|&r| rows.get(r).is_some_and(is_live)).collect();
-    let mut listed = group.entries.clone();
-    if live.len() != listed.len() {
-        return None;
-    }
-    live.sort_by_key(|&r| rows.get(r).map(|row| row.seen.size));
-    listed.sort_by_key(|&e| entries.get(e).map(|entry| entry.size));
-    let pairs: Vec<(usize, usize)> = listed.into_iter().zip(live).collect();
-    let agree = |&(e, r): &(usize, usize)| Some(sizes_agree(rows.get(r)?, entries.get(e)?));
-    pairs.iter().all(|pair| agree(pair).unwrap_or_default()).then_some(pairs)
-}
-
-/// A message that id and size call known: its header, where it was asked for, must agree.
-fn by_one_header(at: usize, row: usize, entries: &[Entry], rows: &[Row], headers: &Headers) -> Identity {
-    let recorded = rows.get(row).and_then(|r| r.seen.header);
-    match entries.get(at).and_then(|entry| headers.get(&entry.number)) {
-        Some(&Some(header)) if recorded.is_some() => {
-            if recorded == Some(header) {
-                Identity::Known { row, checked: true }
-            } else {
-                Identity::Open { expected: Some(row) }
-            }
-        }
-        Some(_) | None => Identity::Known { row, checked: false },
-    }
-}
-
-/// The doubtful cases: headers decide, one to one; equal sizes and live rows first. A row taken over from another tool has no
-/// header, and its id is all there is.
-fn by_headers(group: &Group, entries: &[Entry], rows: &[Row], headers: &Headers, set: &mut dyn FnMut(usize, Identity)) {
-    let mut free = group.rows.clone();
-    for &at in &group.entries {
-        let Some(entry) = entries.get(at) else { continue };
-        let identity = match headers.get(&entry.number) {
-            None => Identity::Ask,
-            Some(header) => {
-                let rank = |&r: &usize| {
-                    let row = rows.get(r)?;
-                    let same = header.is_some() && row.seen.header == *header;
-                    let imported = row.seen.header.is_none();
-                    (same || imported).then_some((same, row.seen.size == entry.size, is_live(row)))
-                };
-                match free.iter().copied().filter(|r| rank(r).is_some()).max_by_key(rank) {
-                    Some(row) => {
-                        free.retain(|&r| r != row);
-                        let checked = rows.get(row).is_some_and(|r| header.is_some() && r.seen.header == *header);
-                        Identity::Known { row, checked }
-                    }
-                    None => Identity::Open { expected: None },
-                }
-            }
-        };
-        set(at, identity);
-    }
-}
-
-/// What a retrieved message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// That row's message, which is here already.
-    Row(usize),
-    /// Here already, without a row.
-    Present,
-    /// To be stored; `Some`: as that row's message.
-    Store(Option<usize>),
-}
-
-/// The rows that retrieved messages may turn out to be; each is used up once.
-#[derive(Debug, Default)]
-pub struct Candidates {
-    free: HashMap<Digest, Vec<usize>>,
-}
-
-impl Candidates {
-    /// The rows that no listed message stands for.
-    #[must_use]
-    pub fn new(plan: &Plan, rows: &[Row]) -> Self {
-        let mut free: HashMap<Digest, Vec<usize>> = HashMap::new();
-        for &index in plan.free.iter().rev() {
-            if let Some(content) = rows.get(index).and_then(|row| row.seen.content) {
-                free.entry(content).or_default().push(index);
-            }
-        }
-        Self { free }
-    }
-
-    /// Decides by content. `expected` is the plan's; `present` as in [`plan`], or given where a row of another tool is
-    /// to be checked.
-    pub fn settle(
-        &mut self,
-        content: &Content,
-        expected: Option<(usize, &Row)>,
-        present: Option<&HashSet<Digest>>,
-    ) -> Settled {
-        let missing = present.is_some_and(|all| !all.contains(&content.digest));
-        let here = |row| if missing { Settled::Store(Some(row)) } else { Settled::Row(row) };
-        if let Some((index, row)) = expected {
-            match row.seen.content {
-                Some(known) if known == content.digest => return here(index),
-                // Another tool stored it, if it is here at all.
-                None if present.is_some() => return here(index),
-                None => return Settled::Store(Some(index)),
-                // Its id names another message now; itself it may come under another.
-                Some(known) => self.free.entry(known).or_default().push(index),
-            }
-        }
-        if let Some(row) = self.free.get_mut(&content.digest).and_then(Vec::pop) {
-            return here(row);
-        }
-        if present.is_some() && !missing { Settled::Present } else { Settled::Store(None) }
-    }
-}
-
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

@@ -5,12 +5,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::mail::Content;
 use crate::state::seen::{RowId, Seen};
 
 const NOW: Timestamp = Timestamp(1_000_000_000);
 
 fn rules(keep: Keep) -> Rules {
-    Rules { keep, finish_deletions: true, full: false, limit: None, max_size: None, now: NOW }
+    Rules { keep, finish_deletions: true, trust: Trust::Ids, limit: None, max_size: None, now: NOW }
 }
 
 fn entry(number: u32, key: &str, size: u64) -> Entry {
@@ -91,6 +92,58 @@ fn a_re_used_id_with_another_size_is_looked_at() {
     let plan = run(&entries, &rows, &[(1, "a")], &rules(Keep::Keep));
     assert_eq!((plan.actions, plan.refresh), (vec![], vec![(0, 0)]));
     assert_eq!(run(&entries, &rows, &[(1, "a")], &rules(Keep::Delete)).actions, [check(0, 0)]);
+}
+
+#[test]
+fn a_server_that_gave_one_id_again_may_have_given_all() {
+    let entries = [entry(1, "a", 10), entry(2, "b", 21), entry(3, "c", 30)];
+    let rows = [row("a", 10, "a"), row("b", 20, "b"), row("c", 30, "c")];
+    let keep = rules(Keep::Keep);
+    assert_eq!(run(&entries, &rows, &[], &keep).ask, [2]);
+    assert_eq!(run(&entries, &rows, &[(2, "new")], &keep).ask, [1, 3]);
+    let plan = run(&entries, &rows, &[(1, "other"), (2, "new"), (3, "c")], &keep);
+    assert_eq!((plan.actions, plan.left), (vec![fetch(0), fetch(1)], vec![0, 1]));
+    // Only its size has changed, or there is no header: that proves nothing of the others.
+    assert!(run(&entries, &rows, &[(2, "b")], &keep).ask.is_empty());
+    assert!(run(&entries, &rows, &[(2, "")], &keep).ask.is_empty());
+}
+
+#[test]
+fn the_neighbours_of_new_mail_are_looked_at() {
+    let keep = Rules { trust: Trust::Neighbours, ..rules(Keep::Keep) };
+    let names: Vec<String> = (1..=9).map(|n| format!("m{n}")).collect();
+    let rows: Vec<Row> = names.iter().map(|name| row(name, 10, name)).collect();
+    let mut entries: Vec<Entry> = (1..=9).zip(&names).map(|(n, name)| entry(n, name, 10)).collect();
+    assert_eq!(run(&entries, &rows, &[], &keep), Plan::default());
+    entries.push(entry(10, "new", 10));
+    assert_eq!(run(&entries, &rows, &[], &keep).ask, [9, 8, 7, 6]);
+    let same = [(9, "m9"), (8, "m8"), (7, "m7"), (6, "m6")];
+    let plan = run(&entries, &rows, &same, &keep);
+    assert_eq!((plan.ask, plan.actions), (vec![], vec![fetch(9)]));
+    // The newest was deleted, and the next message got its id.
+    let plan = run(&entries, &rows, &[(9, "other"), (8, "m8"), (7, "m7"), (6, "m6")], &keep);
+    assert_eq!((plan.ask, plan.actions), (vec![], vec![check(8, 8), fetch(9)]));
+    // What stays on the server by a limit is not new mail.
+    let plan = run(&entries, &rows, &[], &Rules { limit: Some(0), ..keep });
+    assert!(plan.ask.is_empty());
+    // A server without TOP says nothing about it.
+    let silent = [(9, ""), (8, ""), (7, ""), (6, "")];
+    assert_eq!(run(&entries, &rows, &silent, &keep).actions, [fetch(9)]);
+}
+
+#[test]
+fn another_port_shows_itself_by_a_sample() {
+    let sample = Rules { trust: Trust::Sample, ..rules(Keep::Keep) };
+    let names: Vec<String> = (1..=20).map(|n| format!("m{n}")).collect();
+    let rows: Vec<Row> = names.iter().map(|name| row(name, 10, name)).collect();
+    let entries: Vec<Entry> = (1..=20).zip(&names).map(|(n, name)| entry(n, name, 10)).collect();
+    let asked = run(&entries, &rows, &[], &sample).ask;
+    assert_eq!(asked, [20, 17, 14, 11, 8, 5, 2]);
+    let mut heads: Vec<(u32, &str)> = asked.iter().map(|&n| (n, names[n as usize - 1].as_str())).collect();
+    assert_eq!(run(&entries, &rows, &heads, &sample), Plan::default());
+    heads[3].1 = "of another server";
+    assert_eq!(run(&entries, &rows, &heads, &sample).ask.len(), 13);
+    assert!(run(&[], &rows, &[], &sample).ask.is_empty());
 }
 
 #[test]
@@ -215,7 +268,7 @@ fn all_means_all_that_is_not_here() {
 #[test]
 fn full_looks_at_every_header() {
     let (entries, rows) = ([entry(1, "a", 10)], [row("a", 10, "a")]);
-    let full = Rules { full: true, ..rules(Keep::Keep) };
+    let full = Rules { trust: Trust::Nothing, ..rules(Keep::Keep) };
     assert_eq!(run(&entries, &rows, &[], &full).ask, [1]);
     assert_eq!(run(&entries, &rows, &[(1, "a")], &full), Plan::default());
 }
@@ -240,7 +293,8 @@ proptest! {
         let name = |id: u8| if id == 0 { String::new() } else { format!("u{id}") };
         let rows: Vec<Row> = before.iter().map(|&(id, size, text)| row(&name(id), u64::from(size), &text.to_string())).collect();
         let entries = listed(&after);
-        let rules = Rules { full, ..rules(if delete { Keep::Delete } else { Keep::Keep }) };
+        let trust = if full { Trust::Nothing } else { Trust::Ids };
+        let rules = Rules { trust, ..rules(if delete { Keep::Delete } else { Keep::Keep }) };
         let text = |n: u32| after[n as usize - 1].2.to_string();
         let mut heads = Headers::new();
         let mut made = plan(&entries, &rows, &heads, &rules, None);

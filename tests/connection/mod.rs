@@ -1,0 +1,4 @@
+//! The line to the server: certificates of ours, compression.
+
+mod client_cert;
+mod compress;
