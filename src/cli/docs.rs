@@ -12,6 +12,7 @@ mod manual;
 mod profile;
 #[cfg(test)]
 mod promises;
+mod recipes;
 mod roff;
 
 pub use profile::EXAMPLE;

@@ -244,7 +244,7 @@ pub const KEYS: &[Key] = &[
         Form::Size,
         "no limit",
         "\"25M\"",
-        "Skip larger messages, both ways. A number with K, M, G (powers of 1024) or nothing.",
+        "Skip larger messages, both ways; `restore` brings them back all the same. A number with K, M, G (powers of 1024) or nothing.",
     ),
     key("connections", Form::Number(1, 100), "4", "4", "At most this many connections to the server at once."),
     key(

@@ -43,4 +43,4 @@ pub use list::{ListAsk, ListedFolder, Listing, SpecialUse};
 pub use login::Login;
 pub use session::{Pending, Session};
 pub use snapshot::{Access, FetchAsk, FetchEnd, FetchSet, ResyncPoint, SelectAsk};
-pub use upload::{Append, AppendHow, Appended};
+pub use upload::{Append, AppendHow, Appended, Body, Form, FormReader};

@@ -184,8 +184,10 @@ fn limitations(out: &mut Roff) {
 /// The sections of a command's page after its options.
 pub(super) fn command(name: &str) -> String {
     let mut out = Roff::default();
-    if name == "watch" {
-        watch(&mut out);
+    match name {
+        "watch" => watch(&mut out),
+        "import" => import(&mut out),
+        _ => {}
     }
     out.section("EXIT STATUS");
     let relevant: &[&str] = match name {
@@ -214,8 +216,10 @@ fn watch(out: &mut Roff) {
             "A server with NOTIFY tells of all folders on one connection. Elsewhere IDLE listens to INBOX, and as far as \
              `connections` allows to the most active other folders; one connection always stays for the work, so with \
              `connections = 1` nothing listens. Every `poll_interval` everything is looked at, whatever was told. Changes \
-             in the Maildir are seen at once; a deletion there is believed, and a new message there sent, after two seconds. \
-             POP3 accounts are asked every `poll_interval`.",
+             in the Maildir are seen at once; a new message there is sent when it is two seconds old. New folders are heard of \
+             by NOTIFY, and otherwise seen with the next round. What a round itself changes in the Maildir starts no other. \
+             POP3 accounts are asked every `poll_interval`. Where the system has no inotify watches left, one warning says so, and \
+             the Maildir is looked at every `poll_interval`.",
         )
         .text(
             "Each round is what `run` would do, and takes the Maildir for its time only: a cron line beside it does no harm. \
@@ -231,6 +235,25 @@ fn watch(out: &mut Roff) {
         "It tells systemd when it is ready, how it is (`systemctl --user status mailferry-watch`), and that it lives. A \
          secret that a command must ask for is asked for at the start and kept in memory.",
     );
+}
+
+fn import(out: &mut Roff) {
+    out.section("MOVING IN")
+        .text(
+            "Let the old program finish a last run and switch it off. Write the profile, read its warnings, then take over \
+             its state, and look at what the first run would do:",
+        )
+        .code("mailferry import mbsync > ~/.config/mailferry/config.toml\nmailferry import mbsync --state -n\nmailferry import mbsync --state\nmailferry sync -n")
+        .text(
+            "`--state` gives the folders of mbsync and OfflineIMAP the names that mailferry uses (nested, in UTF-8) and puts \
+             aside files of mbsync that only stand for a message over its MaxSize. The first sync then matches messages by \
+             their headers, sizes and, in doubt, contents: what both sides have is neither downloaded nor uploaded. Of \
+             getmail, fetchmail and mpop it remembers which messages were fetched.",
+        )
+        .text(
+            "What was changed after the old program's last run is carried across like any change; only a deletion since \
+             then is not known as one, and the message comes back.",
+        );
 }
 
 fn command_examples(name: &str) -> &'static [(&'static str, &'static str)] {

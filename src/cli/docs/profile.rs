@@ -76,6 +76,7 @@ pub(super) fn page() -> Vec<u8> {
         "Tokens are kept in `~/.local/state/mailferry/tokens` (under $XDG_STATE_HOME if that is set), a file of mode 0600 \
          for each user at a server. Runs at the same time renew a token once and share it.",
     );
+    super::recipes::section(&mut out);
     out.section("PROVIDERS").text("The values of `provider`, and what each wants:");
     for preset in PRESETS {
         let servers: Vec<String> = [("IMAP", preset.imap), ("POP3", preset.pop3)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::time::Instant;
 
-use crate::imap::{Append, AppendHow, Appended, FetchSet, Items};
+use crate::imap::{Append, AppendHow, Appended, Body, FetchSet, Form, FormReader, Items};
 use crate::mail::{MessageId, Uid};
 use crate::maildir::{FolderDir, Place, read};
 use crate::severity::{Retry, Severity as _};
@@ -43,6 +43,22 @@ impl Read for Lazy<'_> {
             (self.open, self.done) = (None, true);
         }
         Ok(n)
+    }
+}
+
+impl Body for Lazy<'_> {
+    fn form(&mut self) -> io::Result<Form> {
+        let mut file = read::open(self.dir, &self.place).map_err(io::Error::other)?.file;
+        let mut chunk = [0; 32 << 10];
+        let mut look = FormReader::default();
+        loop {
+            match file.read(&mut chunk) {
+                Ok(0) => return Ok(look.form()),
+                Ok(n) => look.update(chunk.get(..n).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -95,8 +111,10 @@ impl Run<'_, '_> {
         crate::checkpoint::hit("upload.intended");
         let all: Vec<usize> = (0..batch.len()).collect();
         let mut results = self.append(conn, folder, batch, &all, AppendHow::Batched)?;
-        let refused: Vec<usize> = failed(&results, |e| !e.is_fatal());
-        if refused.len() > 1 && conn.session.is_alive() {
+        let refused: Vec<usize> = failed(&results, |e| !e.is_fatal() && !matches!(e, crate::imap::Error::Nul));
+        // One message alone is sent again only where there is another way to send it.
+        let again = refused.len() > usize::from(!conn.session.utf8_names());
+        if again && conn.session.is_alive() {
             // A refused batch is looked up before anything of it is sent again, and then goes one by one.
             let found = self.look_up(conn, folder, uid_next, batch, &refused)?;
             let rest: Vec<usize> = refused.into_iter().filter(|i| !found.contains_key(i)).collect();
