@@ -44,6 +44,7 @@ fn a_password_that_another_program_stored_is_found() {
     let lacking = session(&ferry, "$MAILFERRY sync");
     lacking.assert_code(78);
     assert!(lacking.stderr.contains("no such entry in the keyring"), "{}", lacking.stderr);
+    assert!(lacking.stderr.contains("secret-tool store"), "{}", lacking.stderr);
     let store = format!("printf {PASSWORD} | secret-tool store --label=mail service mailferry-work username {user}");
     let found = session(&ferry, &format!("{store} && $MAILFERRY sync -v"));
     found.assert_code(0);
