@@ -163,7 +163,7 @@ fn walk(engine: &mut Engine<'_>, how: Thoroughness) -> Result<(), Error> {
         return print(engine, &folders, &plan);
     }
     execute::execute(engine, &folders, &survey, plan)?;
-    places::remove(engine, &folders)
+    places::remove(engine, &folders, &survey)
 }
 
 fn rules(engine: &Engine<'_>, trash: Trash) -> Rules {
