@@ -79,6 +79,14 @@ pub struct Row {
     pub inode: Option<u64>,
 }
 
+impl Row {
+    /// Whether its message was on the server, in a folder that was then numbered anew.
+    #[must_use]
+    pub fn has_lost_uid(&self) -> bool {
+        self.uid.is_none() && (self.file.is_none() || (self.mark == Mark::Waiting && self.identity.size_wire.is_some()))
+    }
+}
+
 /// What a message is known by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {

@@ -96,7 +96,8 @@ fn add_totals(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey) -> Re
 fn absent(engine: &Engine<'_>, folder: &Folder, found: &Found, side: Side) -> Result<View, Error> {
     let mut view = View::empty(folder.id, folder.name.clone());
     view.role = folder.role;
-    for row in engine.state().all_rows(folder.id)?.into_iter().filter(|r| r.mark == Mark::Paired) {
+    let rows = engine.state().all_rows(folder.id)?;
+    for row in rows.into_iter().filter(|row| row.mark == Mark::Paired || row.has_lost_uid()) {
         let (local, remote) = match side {
             Side::Local => (None, remote_now(found, &row)),
             Side::Remote => (local_now(found, &row), None),

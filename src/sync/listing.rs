@@ -374,6 +374,11 @@ pub fn confirm(session: &mut Session, looks: &mut [(&Folder, &Known, &mut Remote
         let selected = session.finish_select(select);
         let mut there = Vec::new();
         let fetched = session.finish_fetch(fetch, &mut |m: RemoteMessage| there.push(m));
+        // A lost connection proves nothing, and what was moved would be taken for new: the caller asks again.
+        let (selected, fetched) = match (selected, fetched) {
+            (Err(error), _) | (_, Err(error)) if error.is_fatal() => return Err(error.into()),
+            (selected, fetched) => (selected, fetched),
+        };
         let same: Option<UidValidity> = selected.ok().and_then(|s| s.figures.uid_validity);
         if fetched.is_err() || same != look.selected.figures.uid_validity {
             look.trusted = false;

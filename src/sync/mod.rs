@@ -164,7 +164,7 @@ fn walk(engine: &mut Engine<'_>, how: Thoroughness) -> Result<(), Error> {
     }
     survey.forget_arrivals();
     execute::execute(engine, &folders, &survey, plan)?;
-    places::remove(engine, &folders)
+    places::remove(engine, &folders, &survey)
 }
 
 fn rules(engine: &Engine<'_>, trash: Trash) -> Rules {

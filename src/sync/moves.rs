@@ -45,8 +45,7 @@ impl Moves {
 fn missing<'a>(view: &'a View, side: Side) -> impl Iterator<Item = &'a Touched> + 'a {
     view.touched.iter().filter(move |t| match side {
         Side::Local => t.local.is_none() && t.row.file.is_some(),
-        // A row with neither stands there alone by agreement and has lost its UID: the folder was numbered anew.
-        Side::Remote => t.remote.is_none() && (t.row.uid.is_some() || t.row.file.is_none()),
+        Side::Remote => t.remote.is_none() && (t.row.uid.is_some() || t.row.has_lost_uid()),
     })
 }
 
@@ -283,24 +282,40 @@ fn take<'a>(
     Some(candidates.remove(at))
 }
 
-/// Equal messages of one folder of which each side lost another one: what is left on both is one message, and nothing of it is
-/// deleted. By the row whose file is gone: that whose message is gone.
+/// Equal messages of which each side lost another one: what is left on both is one message, and nothing of it is deleted. By
+/// the row whose file is gone: that whose message is gone. Those of one folder count always; those of two only as often as equal
+/// messages `met`, new in one place on both sides: two that were moved there became one, and this is the other.
 #[must_use]
-pub fn reunited(views: &[View], moves: &Moves, moved: &BTreeSet<RowId>) -> BTreeMap<RowId, RowId> {
-    let mut found = BTreeMap::new();
-    for view in views.iter().filter(|v| v.lost.is_none()) {
-        let known = |t: &&Touched| t.row.mark == Mark::Paired && !moved.contains(&t.row.id);
-        let mut there: HashMap<Digest, Vec<RowId>> = HashMap::new();
-        for touched in missing(view, Side::Remote).filter(known) {
-            let stays = touched.local.is_some() && !moves.remote.contains_key(&touched.row.id);
-            if let Some(digest) = touched.row.identity.digest.filter(|_| stays) {
-                there.entry(digest).or_default().push(touched.row.id);
-            }
+pub fn reunited(
+    views: &[View],
+    moves: &Moves,
+    moved: &BTreeSet<RowId>,
+    mut met: BTreeMap<Digest, usize>,
+) -> BTreeMap<RowId, RowId> {
+    let known = |t: &&Touched| t.row.mark == Mark::Paired && !moved.contains(&t.row.id);
+    let awake = || views.iter().filter(|v| v.lost.is_none());
+    // Rows without their message, and the folder of the file that each leaves.
+    let mut left: HashMap<Digest, Vec<(RowId, FolderId)>> = HashMap::new();
+    for touched in awake().flat_map(|v| missing(v, Side::Remote)).filter(known) {
+        let row = &touched.row;
+        let here = touched.local.as_ref().map(|_| row.folder).or(moves.local.get(&row.id).map(|at| at.folder));
+        if let (Some(digest), Some(here), false) = (row.identity.digest, here, moves.remote.contains_key(&row.id)) {
+            left.entry(digest).or_default().push((row.id, here));
         }
-        for touched in missing(view, Side::Local).filter(known) {
-            let stays = touched.remote.is_some() && !moves.local.contains_key(&touched.row.id);
-            let twin = touched.row.identity.digest.filter(|_| stays).and_then(|digest| there.get_mut(&digest)?.pop());
-            found.extend(twin.map(|twin| (touched.row.id, twin)));
+    }
+    let mut found = BTreeMap::new();
+    for same_folder in [true, false] {
+        for touched in awake().flat_map(|v| missing(v, Side::Local)).filter(known) {
+            let row = &touched.row;
+            let stays = touched.remote.is_some() && !moves.local.contains_key(&row.id) && !found.contains_key(&row.id);
+            let Some(digest) = row.identity.digest.filter(|_| stays) else { continue };
+            let Some(twins) = left.get_mut(&digest) else { continue };
+            let budget = met.entry(digest).or_default();
+            let fits = |(_, here): &(RowId, FolderId)| if same_folder { *here == row.folder } else { *budget > 0 };
+            if let Some(at) = twins.iter().position(fits) {
+                found.insert(row.id, twins.remove(at).0);
+                *budget = budget.saturating_sub(1);
+            }
         }
     }
     found

@@ -16,6 +16,7 @@ use super::describe::folder_step;
 use super::engine::{Conn, Engine, Error, Folder, Folders};
 use super::folders::{self, Action, FolderPlan, FolderRules, LocalFolder, RemoteFolder, Special, Step};
 use super::plan::Trash;
+use super::survey::Survey;
 
 /// So many messages tell whether another port is the same server.
 const SAMPLE: u32 = 8;
@@ -363,27 +364,25 @@ fn create(conn: &mut Conn, listing: &Listing, name: &FolderName) -> Result<Mailb
 ///
 /// # Errors
 /// What takes the account down.
-pub fn remove(engine: &Engine<'_>, folders: &Folders) -> Result<(), Error> {
+pub fn remove(engine: &Engine<'_>, folders: &Folders, survey: &Survey) -> Result<(), Error> {
     for folder in folders.values() {
         let side = match folder.action {
-            Action::Remove(side) | Action::Lost(side) => side,
-            Action::Gone => {
-                let counts = engine.state().counts(folder.id)?;
-                if counts.remote == 0 && counts.local == 0 {
-                    engine.state().forget_folder(folder.id)?;
-                }
-                continue;
-            }
+            Action::Remove(side) | Action::Lost(side) => Some(side),
+            Action::Gone => None,
             Action::Sync | Action::Recreate | Action::CreateLocal | Action::CreateRemote => continue,
         };
         let counts = engine.state().counts(folder.id)?;
-        let renamed = matches!(folder.action, Action::Lost(_))
-            && counts.remote == 0
-            && counts.local == 0
-            && engine.report().progress;
-        let removed = matches!(folder.action, Action::Remove(_)) && counts.remote == 0 && counts.local == 0;
-        if !(renamed || removed) || folder.name.is_inbox() {
-            if matches!(folder.action, Action::Lost(_)) {
+        let empty = counts.remote == 0 && counts.local == 0;
+        let (Some(side), false) = (side, empty && is_another(survey, folder.id)) else {
+            // Nothing is left of the one that we knew: what one side has under its name is new.
+            if empty {
+                engine.state().forget_folder(folder.id)?;
+            }
+            continue;
+        };
+        let is_lost = matches!(folder.action, Action::Lost(_));
+        if !empty || (is_lost && !engine.report().progress) || folder.name.is_inbox() {
+            if is_lost {
                 tell_lost(engine, &folder.name, side)?;
             }
             continue;
@@ -396,6 +395,12 @@ pub fn remove(engine: &Engine<'_>, folders: &Folders) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Whether what a side has under a folder's name was made after the folder that we knew.
+fn is_another(survey: &Survey, folder: FolderId) -> bool {
+    let found = survey.found.get(&folder);
+    found.is_some_and(|f| f.remote.as_ref().is_some_and(|r| r.fresh) || f.local.as_ref().is_some_and(|l| l.restored))
 }
 
 fn remove_one(engine: &Engine<'_>, folder: &Folder, side: Side) -> Result<(), Error> {

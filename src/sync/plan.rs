@@ -5,6 +5,7 @@
 
 mod arrivals;
 mod deletions;
+mod known;
 mod limits;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,14 +118,14 @@ pub fn plan(views: &[View], paired: &Paired, moves: &Moves, rules: &Rules) -> Pl
         moves,
         moved: &paired.moved,
         rules,
-        plan: Plan { emptied: emptied(views, moves), ..Plan::default() },
+        plan: Plan { emptied: known::emptied(views, moves), ..Plan::default() },
         returned: BTreeSet::new(),
     };
-    let reunited = moves::reunited(views, moves, &paired.moved);
-    let twins: BTreeMap<RowId, &Touched> = {
-        let gone: BTreeSet<RowId> = reunited.values().copied().collect();
-        views.iter().flat_map(|v| &v.touched).filter(|t| gone.contains(&t.row.id)).map(|t| (t.row.id, t)).collect()
-    };
+    let reunited = moves::reunited(views, moves, &paired.moved, known::met(views, paired));
+    let gone: BTreeSet<RowId> = reunited.values().copied().collect();
+    let all = views.iter().flat_map(|view| view.touched.iter().map(move |touched| (view, touched)));
+    let twins: known::Twins<'_> =
+        all.filter(|(_, t)| gone.contains(&t.row.id)).map(|(v, t)| (t.row.id, (v, t))).collect();
     for view in views {
         for &(l, r) in paired.pairs.get(&view.folder).into_iter().flatten() {
             if let (Some(local), Some(remote)) = (view.local_new.get(l), view.remote_new.get(r)) {
@@ -133,7 +134,7 @@ pub fn plan(views: &[View], paired: &Paired, moves: &Moves, rules: &Rules) -> Pl
         }
         for touched in view.touched.iter().filter(|t| !twins.contains_key(&t.row.id)) {
             match reunited.get(&touched.row.id).and_then(|twin| twins.get(twin)) {
-                Some(twin) => planner.reunite(view, touched, twin),
+                Some(&twin) => planner.reunite((view, touched), twin),
                 None => planner.touched(view, touched),
             }
         }
@@ -160,16 +161,6 @@ pub fn plan(views: &[View], paired: &Paired, moves: &Moves, rules: &Rules) -> Pl
     planner.limit();
     planner.guard();
     planner.plan
-}
-
-/// Folders that the server emptied by making them anew, and in which something is that was not found elsewhere.
-fn emptied(views: &[View], moves: &Moves) -> BTreeSet<FolderId> {
-    let found = |row: &Row| moves.remote.contains_key(&row.id);
-    let holds = |view: &&View| {
-        let files = view.local_new.iter().filter_map(|new| new.row.as_deref());
-        files.chain(view.touched.iter().map(|t| &t.row)).any(|row| !found(row))
-    };
-    views.iter().filter(|v| v.emptied).filter(holds).map(|v| v.folder).collect()
 }
 
 struct Planner<'a> {
@@ -205,8 +196,7 @@ impl<'a> Planner<'a> {
     fn pair(&mut self, view: &View, local: &LocalNew, remote: &RemoteNew) {
         let (ours, theirs) = (local.flags.clone(), remote.flags());
         // What was known before is merged against its old base; what met for the first time unites its flags.
-        let known = local.row.as_ref().filter(|row| row.mark == Mark::Paired).map(|row| row.flags.clone());
-        let base = known.unwrap_or_else(|| ours.intersection(&theirs));
+        let base = local.base().cloned().unwrap_or_else(|| ours.intersection(&theirs));
         let flags = merge_flags(&base, &ours, &theirs, &view.both, self.rules.flow(view));
         self.note_held(view, flags.held_local, flags.held_remote);
         self.plan.ops.push(Op::Pair {
@@ -226,31 +216,6 @@ impl<'a> Planner<'a> {
         }
         if remote {
             self.hold(Side::Remote, view.folder);
-        }
-    }
-
-    /// A file whose message stands in another folder on the server, since its own was made anew there.
-    fn left(&mut self, at: At) {
-        let Some(view) = self.by_id.get(&at.folder).copied() else { return };
-        let Some(new) = view.local_new.get(at.index) else { return };
-        let Some(row) = new.row.as_deref().cloned() else { return };
-        let now = LocalNow { place: new.place.clone(), inode: new.inode, flags: new.flags.clone() };
-        self.touched(view, &Touched { row, local: Some(now), remote: None });
-    }
-
-    /// Equal messages of which each side lost another one: what is left is one message, with the flags of both.
-    fn reunite(&mut self, view: &View, touched: &Touched, twin: &Touched) {
-        let (Some(remote), Some(now)) = (&touched.remote, &twin.local) else { return };
-        let (row, local) = (&touched.row, Some(now.clone()));
-        self.plan.ops.push(Op::Forget { row: twin.row.id });
-        self.plan.ops.push(Op::Rebind { row: row.id, folder: view.folder, local, remote: None });
-        let met = now.flags.intersection(remote);
-        let merged = merge_flags(&met, &now.flags, remote, &view.both, self.rules.flow(view));
-        self.note_held(view, merged.held_local, merged.held_remote);
-        if merged.local.is_some() || merged.remote.is_some() || merged.base != row.flags {
-            let (folder, base) = (view.folder, merged.base);
-            let remote = merged.remote.map(|wanted| (wanted, remote.clone()));
-            self.plan.ops.push(Op::Flags { row: row.id, folder, local: merged.local, remote, base });
         }
     }
 
@@ -290,7 +255,7 @@ impl<'a> Planner<'a> {
             (Verdict::DeletedLocally, _, Some(remote)) if view.lost.is_none() || remote.arrival.is_some() => {
                 self.deleted_locally(view, touched, &remote)
             }
-            (Verdict::Forget, _, _) if view.lost.is_none() && !self.plan.emptied.contains(&view.folder) => {
+            (Verdict::Forget, _, _) if !self.plan.emptied.contains(&view.folder) => {
                 self.plan.ops.push(Op::Forget { row: id })
             }
             // In a folder that is missing on one side nothing is deleted.
@@ -344,13 +309,8 @@ impl<'a> Planner<'a> {
                 Flow::Both | Flow::ToLocal | Flow::ToRemote => {
                     if moved_there && remote.folder == view.folder {
                         // It never left: it was found again under a new UIDVALIDITY, and the move waits for the next run.
-                        let (folder, remote) = (view.folder, remote.arrival.cloned());
-                        self.plan.ops.push(Op::Rebind {
-                            row: row.id,
-                            folder,
-                            local: None,
-                            remote: remote.map(Box::new),
-                        });
+                        let (folder, remote) = (view.folder, remote.arrival.cloned().map(Box::new));
+                        self.plan.ops.push(Op::Rebind { row: row.id, folder, local: None, remote });
                     }
                     // Neither the move nor what else has changed is carried across: both sides must be seen again.
                     for folder in [view.folder, target, here] {

@@ -200,13 +200,13 @@ fn confirm_there(engine: &Engine<'_>, folders: &Folders, survey: &mut Survey) ->
     if looks.is_empty() {
         return Ok(());
     }
-    let mut conn = engine.connection()?;
-    let one = (looks.len() == 1).then_some(conn.open).flatten();
-    conn.open = None;
-    let outcome = looks.chunks_mut(listing::WINDOW).try_for_each(|some| listing::confirm(&mut conn.session, some));
-    conn.open = one.filter(|(id, ..)| looks.first().is_some_and(|(folder, ..)| folder.id == *id));
-    engine.give_back(conn);
-    outcome
+    engine.retried(|conn| {
+        let one = (looks.len() == 1).then_some(conn.open).flatten();
+        conn.open = None;
+        looks.chunks_mut(listing::WINDOW).try_for_each(|some| listing::confirm(&mut conn.session, some))?;
+        conn.open = one.filter(|(id, ..)| looks.first().is_some_and(|(folder, ..)| folder.id == *id));
+        Ok(())
+    })
 }
 
 /// The second look at folders in which files are missing, and at those that changed since the first (HAZARDS 12).

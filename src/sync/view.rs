@@ -24,6 +24,13 @@ pub struct LocalNew {
 }
 
 impl LocalNew {
+    /// The flags that both sides last had, if they ever had it.
+    #[must_use]
+    pub fn base(&self) -> Option<&Flags> {
+        let had = |row: &&Row| matches!(row.mark, Mark::Paired | Mark::Sent) || row.has_lost_uid();
+        self.row.as_deref().filter(had).map(|row| &row.flags)
+    }
+
     /// Whether it is carried to the server when nothing there equals it: not if it stands here alone by agreement.
     #[must_use]
     pub fn is_new(&self) -> bool {

@@ -175,8 +175,7 @@ impl History {
     /// A folder gets another name, with nothing else to do: what changes in it meanwhile may rightly be left alone. The run that
     /// carries it across may die.
     fn rename_folder(&mut self) -> Result<(), String> {
-        let side = *self.rng.pick(&[Side::Local, Side::Remote]);
-        let told = self.people.rename_folder(&self.rig, side);
+        let told = self.people.rename_folder(&self.rig);
         self.told.push(told);
         for _ in 0..self.rng.below(3) {
             match self.rng.chance(50) {

@@ -227,3 +227,20 @@ fn hazard_25_without_the_trash_that_there_was_deletions_wait() {
     let ops = run(&mut world, &Rules { trash: Trash::Found, ..lost });
     assert!(matches!(ops.as_slice(), [Op::DeleteRemote { removal: Removal::Trash, .. }]), "{ops:#?}");
 }
+
+#[test]
+fn twins_moved_on_both_sides_and_renamed_stay_as_many() {
+    let mut world = World::new(Server { uidplus: false, moves: false, email_ids: false });
+    let (two, three) = (FOLDERS[1], FOLDERS[2]);
+    for folder in [three, two, two, INBOX, two] {
+        world.add_local(folder, 0, Flags::none());
+        run(&mut world, &rules());
+    }
+    run(&mut world, &rules());
+    assert_eq!(counts(&world, 0), (5, 5));
+    act(&mut world, Deed::Move(Side::Remote, 2, INBOX));
+    act(&mut world, Deed::Move(Side::Local, 1, INBOX));
+    act(&mut world, Deed::Rename(2));
+    let ops = run(&mut world, &rules());
+    assert_eq!(counts(&world, 0), (5, 5), "{}\n{ops:#?}", show(&world));
+}

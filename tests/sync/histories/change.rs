@@ -8,7 +8,8 @@ use std::fs::{self, File};
 use std::path::Path;
 
 /// What people use as flags here: `\Deleted` stays out, because it announces a deletion.
-const FLAGS: [&str; 8] = ["", "S", "FS", "RS", "D", "S work", "F todo", "PS work later"];
+const FLAGS: [&str; 10] =
+    ["", "S", "FS", "RS", "D", "S work", "F todo", "PS work later", " todo later", "S Work x-new"];
 
 /// Folders that people make.
 const NEW_FOLDERS: [&str; 4] = ["Neu", "Work/Entwürfe", "v1.2 50%", "Deep/er/still"];
@@ -42,8 +43,10 @@ impl People {
             (30..=44, Some(found)) => self.delete(rig, side, &found),
             (45..=64, Some(found)) => self.flag(rig, side, &found),
             (65..=81, Some(found)) => self.relocate(rig, side, &found, &to),
-            (82..=88, Some(found)) => self.copy(rig, side, &found, &to),
-            (89..=93, Some(found)) if side == Side::Local => self.rename(rig, &found),
+            (82..=86, Some(found)) => self.copy(rig, side, &found, &to),
+            (87..=89, Some(found)) if side == Side::Local => self.move_on_both(rig, &found, &to, &now),
+            (90..=94, Some(found)) if side == Side::Local => self.rename(rig, &found),
+            (90..=93, Some(_)) => self.renumber(rig),
             (_, Some(_)) => self.create(rig, side),
         };
         format!("{side:?}: {what}")
@@ -166,28 +169,97 @@ impl People {
         format!("create folder {name}")
     }
 
-    /// A folder with messages takes a new name; empty ones prove nothing to anybody.
-    pub fn rename_folder(&mut self, rig: &Rig, side: Side) -> String {
+    /// A folder with messages takes a new name, on one side or on both, and sometimes another takes its place; empty ones prove
+    /// nothing to anybody.
+    pub fn rename_folder(&mut self, rig: &Rig) -> String {
         let now = rig.remote();
-        let leaf = |name: &String| !now.keys().any(|n| n.starts_with(&format!("{name}/")));
-        let fit = |name: &&String| {
-            let full = now.get(*name).is_some_and(|m| m.len() >= 2);
-            full && leaf(name) && !["INBOX", "Trash"].contains(&name.as_str())
-        };
-        let names: Vec<&String> = now.keys().filter(fit).collect();
+        let names: Vec<String> =
+            now.keys().filter(|name| is_leaf(&now, name) && now[*name].len() >= 2).cloned().collect();
         if names.is_empty() {
             return "nothing".to_owned();
         }
-        let from = (*self.corpus.rng.pick(&names)).clone();
+        let from = self.corpus.rng.pick(&names).clone();
         self.renames += 1;
-        let to = format!("Renamed {}", self.renames);
-        match side {
-            Side::Local => fs::rename(rig.local().dir(&from), rig.local().dir(&to)).expect("rename"),
-            Side::Remote => rig.mailbox().rename(&from, &to),
+        let there = format!("Renamed {}", self.renames);
+        let [on_server, here, alike] = *self.corpus.rng.pick(&RENAMES);
+        let to = if on_server && here && !alike { format!("Renamed here {}", self.renames) } else { there.clone() };
+        let (anew_here, anew_there) = (self.corpus.rng.chance(30), self.corpus.rng.chance(30));
+        let mut told = format!("rename folder {from}:");
+        if on_server {
+            rig.mailbox().rename(&from, &there);
+            told += &format!(" to {there} on the server");
+            if anew_there {
+                rig.mailbox().create(&from);
+                told += " and make another";
+            }
         }
-        self.model.renamed_folder(&from, &to);
-        format!("{side:?}: rename folder {from} to {to}")
+        if here {
+            fs::rename(rig.local().dir(&from), rig.local().dir(&to)).expect("rename");
+            told += &format!(" to {to} here");
+            if anew_here {
+                rig.local().create(&from);
+                told += " and make another";
+            }
+        }
+        self.model.renamed_folder(&from, if on_server { &there } else { &to });
+        told
     }
+
+    /// The server numbers a folder anew: its messages are the same, under other UIDs and another UIDVALIDITY.
+    fn renumber(&mut self, rig: &Rig) -> String {
+        let now = rig.remote();
+        let names: Vec<&String> = now.keys().filter(|name| is_leaf(&now, name) && !now[*name].is_empty()).collect();
+        if names.is_empty() {
+            return "nothing".to_owned();
+        }
+        let name = (*self.corpus.rng.pick(&names)).clone();
+        let mut session = rig.mailbox();
+        session.remove(&name);
+        session.create(&name);
+        for message in &now[&name] {
+            session.append(&name, &message.bytes, &message.flags, message.date);
+        }
+        self.model.renumbered(&name);
+        format!("number {name} anew")
+    }
+
+    /// A message that stands alone in one folder on both sides is moved on both, mostly to different ones.
+    fn move_on_both(&mut self, rig: &Rig, found: &Found, to: &str, now: &Snapshot) -> String {
+        let content = found.msg.content();
+        let [here, there] = [rig.local().snapshot(), rig.remote()].map(|all| alone(&all, &content));
+        let (Some(here), Some(there)) = (here, there) else { return "nothing".to_owned() };
+        let folders: Vec<&String> = now.keys().filter(|name| **name != there.folder).collect();
+        if here.folder != there.folder || here.folder == to || !rig.local().dir(to).exists() || folders.is_empty() {
+            return "nothing".to_owned();
+        }
+        let target = (*self.corpus.rng.pick(&folders)).clone();
+        if rig.mailbox().try_command("NOOP").is_err() || !rig.remote().contains_key(&target) {
+            return "nothing".to_owned();
+        }
+        rig.local().mv(&here.folder, Path::new(&here.msg.place), to);
+        self.model.moved(Side::Local, to, content.clone());
+        rig.mailbox().mv(&there.folder, there.msg.uid(), &target);
+        self.model.moved(Side::Remote, &target, content);
+        format!("move {} here to {to}, on the server to {target}", found.told())
+    }
+}
+
+/// On the server, here, and under the same name on both.
+const RENAMES: [[bool; 3]; 4] = [[true, false, false], [false, true, false], [true, true, false], [true, true, true]];
+
+fn is_leaf(now: &Snapshot, name: &str) -> bool {
+    let inner = format!("{name}/");
+    !["INBOX", "Trash"].contains(&name) && !now.keys().any(|other| other.starts_with(&inner))
+}
+
+/// The only message of this content.
+fn alone(all: &Snapshot, content: &[u8]) -> Option<Found> {
+    let of_folder = |(folder, messages): (&String, &Vec<Msg>)| -> Vec<Found> {
+        let equal = messages.iter().filter(|m| m.content() == content);
+        equal.map(|m| Found { folder: folder.clone(), msg: m.clone() }).collect()
+    };
+    let mut found: Vec<Found> = all.iter().flat_map(of_folder).collect();
+    (found.len() == 1).then(|| found.remove(0))
 }
 
 impl Found {

@@ -27,6 +27,8 @@ struct Content {
     deleted_for_good: usize,
     moved: [usize; 2],
     renamed: usize,
+    /// Its folder was numbered anew: what was moved out of it here meanwhile goes back.
+    renumbered: bool,
     flagged: usize,
     last_flags: Flags,
     last_folder: String,
@@ -122,6 +124,12 @@ impl Model {
         }
     }
 
+    /// The server numbered a folder anew: in the run that meets that nothing is deleted.
+    pub fn renumbered(&mut self, folder: &str) {
+        let known = |c: &&mut Content| c.alone.as_ref().is_none_or(|(name, _)| name == folder);
+        self.contents.values_mut().filter(known).for_each(|c| (c.renamed, c.renumbered) = (c.renamed + 1, true));
+    }
+
     /// A file got another name in the same folder.
     pub fn renamed(&mut self, content: Vec<u8>) {
         self.of(content).renamed += 1;
@@ -154,7 +162,7 @@ impl Model {
             }
             if let ([(folder, flags)], Some((was, had))) = (places.as_slice(), &content.alone) {
                 let stayed = content.only(0, content.flagged) && folder != was;
-                let astray = content.only(1, content.flagged) && *folder != content.last_folder;
+                let astray = content.only(1, content.flagged) && *folder != content.last_folder && !content.renumbered;
                 if stayed || astray {
                     _ = writeln!(out, "ASTRAY: {name}: found in {folder}; {content:?}");
                 }

@@ -75,7 +75,7 @@ impl Run<'_> {
             match op {
                 Op::Pair { folder, local, remote, flags: merged } => {
                     let mut row = settle::row(folder, Some(&local), Some(&remote), Mark::Paired);
-                    let old = local.row.as_ref().filter(|r| r.mark == Mark::Paired).map(|r| r.flags.clone());
+                    let old = local.base().cloned();
                     let settled = merged.local.is_none() && merged.remote.is_none();
                     row.flags = if settled { merged.base.clone() } else { old.unwrap_or(row.flags) };
                     let other = remote.row.as_ref().map(|r| r.id).filter(|&id| id != row.id);
