@@ -3,3 +3,4 @@
 mod characters;
 mod client_cert;
 mod compress;
+mod patience;
