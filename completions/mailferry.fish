@@ -29,7 +29,7 @@ complete -c mailferry -n "__fish_mailferry_needs_command" -l color -d 'Colours: 
 always\t'Always'
 never\t'Never'"
 complete -c mailferry -n "__fish_mailferry_needs_command" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_needs_command" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_needs_command" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_needs_command" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_needs_command" -l no-progress -d 'No progress bars'
 complete -c mailferry -n "__fish_mailferry_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -61,10 +61,10 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand run" -s n -l dry-run
 complete -c mailferry -n "__fish_mailferry_using_subcommand run" -l full -d 'Trust no cache: compare everything'
 complete -c mailferry -n "__fish_mailferry_using_subcommand run" -l wait -d 'Wait for a run that holds the Maildir instead of exiting 75'
 complete -c mailferry -n "__fish_mailferry_using_subcommand run" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand run" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand run" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand run" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand run" -l no-progress -d 'No progress bars'
-complete -c mailferry -n "__fish_mailferry_using_subcommand run" -s h -l help -d 'Print help'
+complete -c mailferry -n "__fish_mailferry_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -l into -d 'The Maildir [required with a URL; overrides `maildir`]' -r -f -a "(__fish_complete_directories)"
 complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -l password-command -d 'A command whose first line of output is the password' -r -f -a "(__fish_complete_command)"
 complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -l ca-file -d 'Certificates (PEM) to trust besides the system\'s' -r -F
@@ -84,7 +84,7 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -l full -d 'Tr
 complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -l wait -d 'Wait for a run that holds the Maildir instead of exiting 75'
 complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -l allow-mass-delete -d 'Let this run pass the deletion guard'
 complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -l no-progress -d 'No progress bars'
 complete -c mailferry -n "__fish_mailferry_using_subcommand sync" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -107,10 +107,10 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand fetch" -l keep -d 'K
 complete -c mailferry -n "__fish_mailferry_using_subcommand fetch" -l delete -d 'Delete them once the download is safe on disk'
 complete -c mailferry -n "__fish_mailferry_using_subcommand fetch" -l all -d 'Also messages fetched before'
 complete -c mailferry -n "__fish_mailferry_using_subcommand fetch" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand fetch" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand fetch" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand fetch" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand fetch" -l no-progress -d 'No progress bars'
-complete -c mailferry -n "__fish_mailferry_using_subcommand fetch" -s h -l help -d 'Print help'
+complete -c mailferry -n "__fish_mailferry_using_subcommand fetch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mailferry -n "__fish_mailferry_using_subcommand watch" -l into -d 'The Maildir [required with a URL; overrides `maildir`]' -r -f -a "(__fish_complete_directories)"
 complete -c mailferry -n "__fish_mailferry_using_subcommand watch" -l password-command -d 'A command whose first line of output is the password' -r -f -a "(__fish_complete_command)"
 complete -c mailferry -n "__fish_mailferry_using_subcommand watch" -l ca-file -d 'Certificates (PEM) to trust besides the system\'s' -r -F
@@ -120,7 +120,7 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand watch" -l color -d '
 always\t'Always'
 never\t'Never'"
 complete -c mailferry -n "__fish_mailferry_using_subcommand watch" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand watch" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand watch" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand watch" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand watch" -l no-progress -d 'No progress bars'
 complete -c mailferry -n "__fish_mailferry_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -133,7 +133,7 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand check" -l color -d '
 always\t'Always'
 never\t'Never'"
 complete -c mailferry -n "__fish_mailferry_using_subcommand check" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand check" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand check" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand check" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand check" -l no-progress -d 'No progress bars'
 complete -c mailferry -n "__fish_mailferry_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -146,10 +146,10 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand status" -l color -d 
 always\t'Always'
 never\t'Never'"
 complete -c mailferry -n "__fish_mailferry_using_subcommand status" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand status" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand status" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand status" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand status" -l no-progress -d 'No progress bars'
-complete -c mailferry -n "__fish_mailferry_using_subcommand status" -s h -l help -d 'Print help'
+complete -c mailferry -n "__fish_mailferry_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mailferry -n "__fish_mailferry_using_subcommand folders" -l into -d 'The Maildir [required with a URL; overrides `maildir`]' -r -f -a "(__fish_complete_directories)"
 complete -c mailferry -n "__fish_mailferry_using_subcommand folders" -l password-command -d 'A command whose first line of output is the password' -r -f -a "(__fish_complete_command)"
 complete -c mailferry -n "__fish_mailferry_using_subcommand folders" -l ca-file -d 'Certificates (PEM) to trust besides the system\'s' -r -F
@@ -159,10 +159,10 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand folders" -l color -d
 always\t'Always'
 never\t'Never'"
 complete -c mailferry -n "__fish_mailferry_using_subcommand folders" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand folders" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand folders" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand folders" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand folders" -l no-progress -d 'No progress bars'
-complete -c mailferry -n "__fish_mailferry_using_subcommand folders" -s h -l help -d 'Print help'
+complete -c mailferry -n "__fish_mailferry_using_subcommand folders" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mailferry -n "__fish_mailferry_using_subcommand verify" -l into -d 'The Maildir [required with a URL; overrides `maildir`]' -r -f -a "(__fish_complete_directories)"
 complete -c mailferry -n "__fish_mailferry_using_subcommand verify" -l password-command -d 'A command whose first line of output is the password' -r -f -a "(__fish_complete_command)"
 complete -c mailferry -n "__fish_mailferry_using_subcommand verify" -l ca-file -d 'Certificates (PEM) to trust besides the system\'s' -r -F
@@ -173,7 +173,7 @@ always\t'Always'
 never\t'Never'"
 complete -c mailferry -n "__fish_mailferry_using_subcommand verify" -l deep -d 'Compare the content too, which downloads every message'
 complete -c mailferry -n "__fish_mailferry_using_subcommand verify" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand verify" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand verify" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand verify" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand verify" -l no-progress -d 'No progress bars'
 complete -c mailferry -n "__fish_mailferry_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -189,7 +189,7 @@ always\t'Always'
 never\t'Never'"
 complete -c mailferry -n "__fish_mailferry_using_subcommand restore" -s n -l dry-run -d 'Print what would be uploaded; change nothing'
 complete -c mailferry -n "__fish_mailferry_using_subcommand restore" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand restore" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand restore" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand restore" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand restore" -l no-progress -d 'No progress bars'
 complete -c mailferry -n "__fish_mailferry_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -232,7 +232,7 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand setup" -l delete -d 
 complete -c mailferry -n "__fish_mailferry_using_subcommand setup" -s y -l yes -d 'Take every default and write without asking'
 complete -c mailferry -n "__fish_mailferry_using_subcommand setup" -l offline -d 'Do not look on the network for the server\'s settings'
 complete -c mailferry -n "__fish_mailferry_using_subcommand setup" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand setup" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand setup" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand setup" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand setup" -l no-progress -d 'No progress bars'
 complete -c mailferry -n "__fish_mailferry_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -246,10 +246,10 @@ always\t'Always'
 never\t'Never'"
 complete -c mailferry -n "__fish_mailferry_using_subcommand auth" -l device -d 'Sign in with a code on another device, for machines without a browser'
 complete -c mailferry -n "__fish_mailferry_using_subcommand auth" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand auth" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand auth" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand auth" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand auth" -l no-progress -d 'No progress bars'
-complete -c mailferry -n "__fish_mailferry_using_subcommand auth" -s h -l help -d 'Print help'
+complete -c mailferry -n "__fish_mailferry_using_subcommand auth" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mailferry -n "__fish_mailferry_using_subcommand import" -s c -l config -d 'The config file [env: MAILFERRY_CONFIG] [default: ~/.config/mailferry/config.toml]' -r -F
 complete -c mailferry -n "__fish_mailferry_using_subcommand import" -l color -d 'Colours: auto (unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
@@ -258,7 +258,7 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand import" -l state -d 
 complete -c mailferry -n "__fish_mailferry_using_subcommand import" -l with-passwords -d 'Print passwords that stand in its file'
 complete -c mailferry -n "__fish_mailferry_using_subcommand import" -s n -l dry-run -d 'Show what --state would do; change nothing'
 complete -c mailferry -n "__fish_mailferry_using_subcommand import" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand import" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand import" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand import" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand import" -l no-progress -d 'No progress bars'
 complete -c mailferry -n "__fish_mailferry_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -267,7 +267,7 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand completions" -l colo
 always\t'Always'
 never\t'Never'"
 complete -c mailferry -n "__fish_mailferry_using_subcommand completions" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand completions" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand completions" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand completions" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand completions" -l no-progress -d 'No progress bars'
 complete -c mailferry -n "__fish_mailferry_using_subcommand completions" -s h -l help -d 'Print help'
@@ -276,7 +276,7 @@ complete -c mailferry -n "__fish_mailferry_using_subcommand man" -l color -d 'Co
 always\t'Always'
 never\t'Never'"
 complete -c mailferry -n "__fish_mailferry_using_subcommand man" -s q -l quiet -d 'Only errors'
-complete -c mailferry -n "__fish_mailferry_using_subcommand man" -s v -l verbose -d 'Say more: -v what changed, -vv the protocol without its secrets'
+complete -c mailferry -n "__fish_mailferry_using_subcommand man" -s v -l verbose -d 'Say more: -v what changed in each folder, -vv the protocol without its secrets'
 complete -c mailferry -n "__fish_mailferry_using_subcommand man" -l json -d 'One JSON object a line on standard output'
 complete -c mailferry -n "__fish_mailferry_using_subcommand man" -l no-progress -d 'No progress bars'
 complete -c mailferry -n "__fish_mailferry_using_subcommand man" -s h -l help -d 'Print help'

@@ -1,5 +1,6 @@
 //! One account's part of a run: what it is given and how it ended, whether it is a sync or a fetch.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::account::Account;
@@ -8,7 +9,7 @@ use crate::mail::FolderName;
 use crate::severity::{Kind, Severity};
 use crate::stop::Stop;
 use crate::transport::Trace;
-use crate::ui::event::{Body, Event, Sink, Summary};
+use crate::ui::event::{Body, Event, Figures, Sink, Summary};
 
 /// What is to be done for one account; `O` are the options of its kind.
 pub struct Job<'a, O> {
@@ -63,4 +64,15 @@ pub struct Report {
     pub progress: bool,
     /// Files that are new or changed, for the hooks.
     pub changed: Vec<PathBuf>,
+    /// What was done in each folder.
+    pub folders: BTreeMap<FolderName, Figures>,
+}
+
+impl Report {
+    /// Counts something done in a folder.
+    pub fn count(&mut self, folder: &FolderName, change: impl Fn(&mut Figures)) {
+        self.progress = true;
+        change(&mut self.summary);
+        change(self.folders.entry(folder.clone()).or_default());
+    }
 }

@@ -63,3 +63,8 @@ pub mod sync;
 pub mod transport;
 pub mod ui;
 pub mod watch;
+
+#[cfg(test)]
+mod mutated;
+#[cfg(test)]
+mod mutation_tests;

@@ -90,6 +90,10 @@ impl Severity for Error {
                 "set password_command (or password_file, password_env, password_keyring), or give systemd a credential mailferry.ACCOUNT"
                     .to_owned(),
             ),
+            Self::Source { key: "password_keyring", why, .. } if why.contains("no such entry") => Some(
+                "store it: secret-tool store --label=mail service SERVICE username USER, with the profile's password_keyring and user"
+                    .to_owned(),
+            ),
             Self::Source { key: "password_keyring", .. } => Some(
                 "a keyring needs a desktop session; under cron use password_command or a systemd credential".to_owned(),
             ),

@@ -116,10 +116,13 @@ mod service {
     }
 
     fn refused(error: Error) -> Failure {
-        match error {
-            Error::NoEntry => Failure::NoEntry,
-            Error::NoStorageAccess(why) => Failure::Away(clean(&why.to_string())),
-            other => Failure::Refused(clean(&other.to_string())),
+        let words = clean(&error.to_string());
+        if matches!(error, Error::NoEntry) {
+            Failure::NoEntry
+        } else if matches!(error, Error::NoStorageAccess(_)) {
+            Failure::Away(words)
+        } else {
+            Failure::Refused(words)
         }
     }
 }

@@ -48,7 +48,7 @@ pub struct Global {
     /// Only errors
     #[arg(help_heading = EVERY, short, long, global = true)]
     pub quiet: bool,
-    /// Say more: -v what changed, -vv the protocol without its secrets
+    /// Say more: -v what changed in each folder, -vv the protocol without its secrets
     #[arg(help_heading = EVERY, short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
     /// One JSON object a line on standard output
@@ -77,10 +77,24 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Do each account's job: sync IMAP, fetch POP3. The line for cron
+    ///
+    /// Every account, or those named: one with `protocol = "imap"` is synced, one with "pop3" is fetched, as its profile says.
+    /// Accounts are worked on side by side, and one that fails stops no other. Without a terminal nothing is printed
+    /// unless something is wrong.
     Run(RunArgs),
     /// Synchronise IMAP accounts with their Maildirs, both ways
+    ///
+    /// New messages, flags, keywords, moves, deletions and folders go both ways. What both sides last had decides, flag by flag;
+    /// a deletion beats a change of flags. Whatever must exist is made safe on disk before anything is deleted. `mode` and
+    /// `direction` in the profile make a mirror, an archive or one way of it. Where much would be deleted at once, it is not
+    /// (`max_delete`, exit 65), until --allow-mass-delete. A Maildir that is there already, or whose state is lost, is matched by
+    /// content: nothing that both sides have is transferred.
     Sync(SyncArgs),
     /// Fetch mail one way, from POP3 or IMAP to the Maildir
+    ///
+    /// The POP3 accounts, or those named, IMAP accounts too. What was fetched is remembered, and not fetched again, whatever is
+    /// done with it here. The server's copies are kept unless the profile or an option says otherwise; a copy is deleted only
+    /// when the message is safe on disk, and only after a look whether it is still the same message.
     Fetch(FetchArgs),
     /// Stay in the foreground and sync as soon as either side changes
     ///
@@ -93,8 +107,14 @@ pub enum Command {
     /// whether the Maildir can be written. Says what will be synced. Changes nothing.
     Check(SelectArgs),
     /// Show unsynced changes and the last run; connects nowhere
+    ///
+    /// Reads the Maildir and its state. NEW, CHANGED and DELETED count what the server does not know yet, STATE tells
+    /// that a folder is missing here or left out by `folders`.
     Status(SelectArgs),
     /// List the server's folders and where each goes
+    ///
+    /// USE is the folder's special use (sent, trash, …), SYNC whether `folders` in the profile takes it, SIZE what the server
+    /// tells, if it does.
     Folders(OneArgs),
     /// Compare both sides message by message; 65 if they differ
     ///
@@ -111,12 +131,27 @@ pub enum Command {
     /// With --to the other account's own Maildir is not touched.
     Restore(RestoreArgs),
     /// Find the server's settings, test the login and write a profile
+    ///
+    /// Finds the server of a mail address in its own table of providers, by the domain's mail exchanger, in the settings
+    /// that the provider publishes (autoconfig, by HTTPS alone), or in DNS (RFC 6186); asks otherwise. Shows the server before
+    /// a password goes there, and never proposes a connection without TLS. Logs in before it writes anything, shows the
+    /// folders and how much there is, then asks what to do. The account is added to the config file, of which every other byte
+    /// stays as it is; a password that was typed goes into a file of its own (mode 0600) or into the keyring. Ends with the
+    /// line for cron and the units for systemd. Without a terminal a missing answer is an error that names its option; --yes
+    /// takes the defaults.
     Setup(Box<SetupArgs>),
     /// Sign in with OAuth 2.0 and store the tokens
+    ///
+    /// Prints the address to open in a browser on this computer and waits for it (loopback redirect with PKCE), or with
+    /// --device prints a code to enter on another device. The tokens are kept in a file that only you can read, later runs
+    /// renew them, and at the end the login is tested. You bring the client id: mailferry.toml(5), OAUTH 2.0, says how to get
+    /// one from Google and Microsoft. Google has no codes for mail; on a machine without a browser, sign in on another one
+    /// and copy the file in ~/.local/state/mailferry/tokens.
     Auth(AuthArgs),
     /// Print another program's accounts as mailferry TOML
     ///
-    /// A setting without a counterpart becomes a comment and a warning.
+    /// A setting without a counterpart becomes a comment and a warning. Nothing is written: put the output into the config file.
+    /// With --state what the other program has fetched or paired is taken over into the state of the Maildirs.
     Import(ImportArgs),
     /// Print a shell's completion script
     Completions(CompletionsArgs),

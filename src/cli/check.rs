@@ -1,5 +1,6 @@
 //! `check`: tests each profile, step by step, and changes nothing.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -35,8 +36,10 @@ pub fn run(context: &Context, args: &SelectArgs) -> Exit {
             exits.push(Exit::Failed(Kind::Interrupted));
             break;
         }
-        let mut check = Check { context, account, kinds: Vec::new() };
+        let mut check = Check { context, account, kinds: Vec::new(), warned: Cell::new(0), broken: Vec::new() };
+        context.ui.heading(&headline(account));
         check.all();
+        context.ui.heading(&check.verdict());
         exits.push(account_exit(&check.kinds));
     }
     run_exit(&exits)
@@ -49,6 +52,21 @@ pub struct Check<'a> {
     /// The account.
     pub account: &'a Account,
     kinds: Vec<Kind>,
+    warned: Cell<u64>,
+    broken: Vec<&'static str>,
+}
+
+/// Whose test it is.
+fn headline(account: &Account) -> String {
+    let protocol = match account.protocol {
+        Protocol::Imap => "IMAP",
+        Protocol::Pop3 => "POP3",
+    };
+    let (endpoint, user) = (&account.endpoint, &account.login.user);
+    if endpoint.tunnel.is_some() {
+        return format!("{}: {protocol}, {user} through a tunnel", account.name);
+    }
+    format!("{}: {protocol}, {user} at {}:{}", account.name, endpoint.host, endpoint.port)
 }
 
 /// How far a connection got when it failed.
@@ -90,6 +108,7 @@ impl Check<'_> {
 
     /// Tells that something works but should be known.
     pub fn warn(&self, name: &'static str, message: &str, hint: Option<&str>) {
+        self.warned.set(self.warned.get() + 1);
         self.context.ui.check(&self.account.name, name, Verdict::Warning, message, hint);
     }
 
@@ -107,7 +126,21 @@ impl Check<'_> {
     /// As [`Check::fail`], in parts.
     pub fn broken(&mut self, name: &'static str, kind: Kind, message: &str, hint: Option<&str>) {
         self.kinds.push(kind);
+        self.broken.push(name);
         self.context.ui.check(&self.account.name, name, Verdict::Failed, message, hint);
+    }
+
+    /// The last line: what it comes to.
+    fn verdict(&self) -> String {
+        let warnings = match self.warned.get() {
+            0 => String::new(),
+            some => format!(", {}", count(some, "warning")),
+        };
+        let name = &self.account.name;
+        if self.broken.is_empty() {
+            return format!("{name}: ready{warnings}");
+        }
+        format!("{name}: {} failed{warnings}", self.broken.join(", "))
     }
 
     fn all(&mut self) {

@@ -32,11 +32,14 @@ pub fn folders(check: &mut Check<'_>, listing: &Listing) {
         check.warn("patterns", &text, Some("`mailferry folders` lists the names; write them as they stand there"));
     }
     check.ok("plan", &rules(check.account, &plan));
-    check.ok("plan", &contents(listing, &plan));
+    check.ok("synced", &contents(check.account, listing, &plan));
 }
 
-/// Each folder that takes part, with its messages on the server.
-fn contents(listing: &Listing, plan: &FolderPlan) -> String {
+/// So many folders are named; `mailferry folders` lists all.
+const NAMED: usize = 40;
+
+/// The folders that take part, with their messages on the server.
+fn contents(account: &Account, listing: &Listing, plan: &FolderPlan) -> String {
     let one = |step: &crate::sync::folders::Step| {
         let listed = listing.folders.iter().find(|folder| folder.name == step.name);
         let messages = listed.and_then(|folder| folder.figures.as_ref()).and_then(|figures| figures.messages);
@@ -50,7 +53,12 @@ fn contents(listing: &Listing, plan: &FolderPlan) -> String {
         };
         format!("{} ({what})", step.name)
     };
-    let folders: Vec<String> = plan.steps.iter().map(one).collect();
+    let mut steps: Vec<_> = plan.steps.iter().collect();
+    steps.sort_by_cached_key(|step| (!step.name.is_inbox(), step.name.to_string()));
+    let mut folders: Vec<String> = steps.iter().take(NAMED).map(|step| one(step)).collect();
+    if let Some(more @ 1..) = steps.len().checked_sub(NAMED) {
+        folders.push(format!("and {more} more, see `mailferry folders {}`", account.name));
+    }
     if folders.is_empty() { "no folder is synced".to_owned() } else { folders.join(", ") }
 }
 

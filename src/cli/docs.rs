@@ -1,4 +1,4 @@
-//! The manual pages and the completions, made from the command line's definition and the table of keys.
+//! The manual pages, the completions and systemd's units, made from the command line's definition and the table of keys.
 
 use std::io;
 
@@ -6,17 +6,22 @@ use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::args::Cli;
+use crate::setup::schedule;
 
 mod manual;
 mod profile;
 #[cfg(test)]
 mod promises;
+mod recipes;
 mod roff;
 
 pub use profile::EXAMPLE;
 
 /// The shells that completions are made for.
 pub const SHELLS: [Shell; 5] = [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell];
+
+/// Where a package puts the program.
+const INSTALLED: &str = "/usr/bin/mailferry";
 
 /// A generated file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +56,7 @@ pub fn completions(shell: Shell) -> Vec<u8> {
     out
 }
 
-/// Every page and script, as they stand in `man/` and `completions/`.
+/// Every page, script and unit, as they stand in `man/`, `completions/` and `systemd/`.
 ///
 /// # Errors
 /// Only what writing to memory could give.
@@ -63,6 +68,14 @@ pub fn pages() -> io::Result<Vec<Page>> {
     ];
     for command in program.get_subcommands() {
         pages.push(Page { path: format!("man/mailferry-{}.1", command.get_name()), text: command_page(command)? });
+    }
+    let units = [
+        ("mailferry.service", schedule::systemd_service(INSTALLED, None)),
+        ("mailferry.timer", schedule::systemd_timer()),
+        ("mailferry-watch.service", schedule::systemd_watch(INSTALLED, None)),
+    ];
+    for (name, text) in units {
+        pages.push(Page { path: format!("systemd/{name}"), text: text.into_bytes() });
     }
     for shell in SHELLS {
         let path = format!("completions/{}", clap_complete::Generator::file_name(&shell, "mailferry"));

@@ -52,8 +52,9 @@ fn records(context: &Context, account: &Account) -> Result<Vec<Record>, Failure>
     match account.protocol {
         Protocol::Imap => {
             let mut session = remote::open_imap(context, account, &credentials).map_err(boxed)?;
-            let listing = remote::list_in_detail(&mut session).map_err(boxed)?;
+            let mut listing = remote::list_in_detail(&mut session).map_err(boxed)?;
             session.logout();
+            remote::sort(&mut listing);
             let plan = remote::folder_plan(account, &listing)?;
             Ok(remote::selectable(&listing).map(|folder| record(account, folder, &plan, &layout)).collect())
         }
@@ -89,5 +90,10 @@ fn record(account: &Account, folder: &ListedFolder, plan: &FolderPlan, layout: &
 }
 
 fn path(layout: &Layout, name: &crate::mail::FolderName) -> Value {
-    layout.dir(name).map_or(Value::Missing, |dir| Value::Text(dir.path.to_string_lossy().into_owned()))
+    layout.dir(name).map_or(Value::Missing, |dir| {
+        let home = env("HOME").filter(|home| home.len() > 1);
+        let below = home.and_then(|home| dir.path.strip_prefix(home).ok().map(|rest| format!("~/{}", rest.display())));
+        let full = dir.path.to_string_lossy().into_owned();
+        Value::Path(full.clone(), below.unwrap_or(full))
+    })
 }

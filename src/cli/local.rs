@@ -21,7 +21,7 @@ pub struct Found {
     pub last_result: Option<String>,
     /// A run has begun to change things and has not ended.
     pub unfinished: bool,
-    /// The folders, by name.
+    /// The folders: INBOX, then the others by name.
     pub folders: Vec<FolderState>,
     /// Standing conditions as (folder, what).
     pub notices: Vec<(String, String)>,
@@ -121,6 +121,7 @@ pub fn look(account: &Account) -> Result<Found, Failure> {
         }
         found.folders.push(folder);
     }
+    found.folders.sort_by_key(|folder| !folder.name.is_inbox());
     Ok(found)
 }
 

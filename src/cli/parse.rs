@@ -4,8 +4,10 @@
 use std::ffi::OsString;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::args::{self, Cli};
+use crate::config::keys;
 
 /// Why nothing is done: help, the version, or wrong usage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +26,26 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, Said> {
     match Cli::try_parse_from(words) {
         Ok(cli) if cli.command.is_none() => Err(Said { text: args::short_help(), wanted: false }),
         Ok(cli) => Ok(cli),
-        Err(error) => {
+        Err(mut error) => {
+            advise(&mut error);
             let wanted = !error.use_stderr();
             let text = error.render().to_string();
             Err(Said { text: if wanted { text } else { redacted(&text) }, wanted })
         }
+    }
+}
+
+/// An option that no command has but the profile has as a key is told to be one; clap would advise to pass it as a value.
+fn advise(error: &mut clap::Error) {
+    if error.kind() != ErrorKind::UnknownArgument || error.get(ContextKind::SuggestedArg).is_some() {
+        return;
+    }
+    error.remove(ContextKind::Suggested);
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return };
+    let name = option.trim_start_matches('-').replace('-', "_");
+    if keys::KEYS.iter().any(|key| key.name == name) {
+        let tip = format!("`{name}` is a key of the profile, see mailferry.toml(5)");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
 }
 
@@ -57,6 +74,10 @@ mod tests {
         assert!(!said(&["mailferry"]).wanted && said(&["mailferry"]).text.contains("setup"));
         assert!(!said(&["mailferry", "sync", "--frob"]).wanted);
         assert!(parse(["mailferry", "run"].map(OsString::from)).is_ok());
+        assert!(said(&["mailferry", "sync", "--dryrun"]).text.contains("'--dry-run'"));
+        let key = said(&["mailferry", "sync", "--on-delete", "trash"]).text;
+        assert!(key.contains("`on_delete` is a key of the profile") && !key.contains("as a value"), "{key}");
+        assert!(!said(&["mailferry", "sync", "--frob"]).text.contains("as a value"));
     }
 
     #[test]

@@ -33,6 +33,12 @@ pub fn restore(context: &Context, args: &RestoreArgs) -> Exit {
         context.ui.error(Kind::Config, Some(&receiver.name), &message, Some("name an IMAP account: --to ACCOUNT2"));
         return Exit::Failed(Kind::Config);
     }
+    if !source.store.root.is_dir() {
+        let message = format!("there is no Maildir at {}: nothing to restore from", source.store.root.display());
+        let hint = "mount what it is on, or set `maildir` to where it is now";
+        context.ui.error(Kind::Config, Some(&source.name), &message, Some(hint));
+        return Exit::Failed(Kind::Config);
+    }
     let elsewhere = target.as_ref().is_some_and(|target| !is_same(&source, target));
     let account = match target {
         Some(target) if elsewhere => going_to(source, target),

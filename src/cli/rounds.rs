@@ -97,6 +97,7 @@ impl Sink for Steady<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::event::Figures;
 
     #[derive(Default)]
     struct Ear(Mutex<Vec<String>>);
@@ -140,7 +141,14 @@ mod tests {
         assert_eq!(verdict(&[Kind::Disk]), Verdict::Failed);
         assert_eq!(verdict(&[Kind::TryLater, Kind::Auth]), Verdict::GiveUp);
         assert_eq!(verdict(&[Kind::Config]), Verdict::GiveUp);
-        assert!(!did_something(&Summary { folders: 3, skipped: 1, ..Summary::default() }));
-        assert!(did_something(&Summary { moved_remote: 1, ..Summary::default() }));
+        assert!(!did_something(&Summary {
+            folders: 3,
+            figures: Figures { skipped: 1, ..Figures::default() },
+            ..Summary::default()
+        }));
+        assert!(did_something(&Summary {
+            figures: Figures { moved_remote: 1, ..Figures::default() },
+            ..Summary::default()
+        }));
     }
 }

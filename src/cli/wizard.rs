@@ -22,6 +22,9 @@ use crate::ui::table::Record;
 /// How long the keyring may take: a person may have to unlock it.
 const PERSON: Duration = Duration::from_secs(120);
 
+/// How long it may take to say that it is there.
+const PROMPT: Duration = Duration::from_secs(5);
+
 /// `mailferry setup [EMAIL]`.
 pub fn run(context: &Context, args: &SetupArgs) -> Exit {
     let network = Internet::new();
@@ -66,7 +69,7 @@ struct Desktop;
 
 impl Keyring for Desktop {
     fn is_there(&self) -> bool {
-        keyring::BUILT_IN && !matches!(keyring::get("mailferry", "", PERSON), Err(keyring::Failure::Away(_)))
+        keyring::BUILT_IN && !matches!(keyring::get("mailferry", "", PROMPT), Err(keyring::Failure::Away(_)))
     }
 
     fn has(&self, service: &str, user: &str) -> bool {

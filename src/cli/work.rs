@@ -1,5 +1,6 @@
 //! One account's part of a run: secret, work, summary, hooks.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,10 +14,11 @@ use super::hooks::{self, News};
 use crate::account::{Account, Protocol, SecretSource};
 use crate::auth::{Credentials, source};
 use crate::job::Report;
+use crate::mail::FolderName;
 use crate::severity::{Kind, Severity};
 use crate::state::account::Key;
 use crate::state::{Continuity, State};
-use crate::ui::event::{Body, Event, Sink, Summary};
+use crate::ui::event::{Body, Event, Figures, Sink, Summary};
 use crate::{fetch, sync};
 
 /// What is done.
@@ -104,6 +106,8 @@ pub struct Done {
     pub progress: bool,
     /// Files that are new or changed.
     pub changed: Vec<PathBuf>,
+    /// What was done in each folder.
+    pub folders: BTreeMap<FolderName, Figures>,
     /// Its exit.
     pub exit: Exit,
 }
@@ -120,8 +124,8 @@ impl Done {
 
 impl From<Report> for Done {
     fn from(report: Report) -> Self {
-        let Report { summary, kinds, progress, changed } = report;
-        Self { summary, kinds, progress, changed, exit: Exit::Ok }
+        let Report { summary, kinds, progress, changed, folders } = report;
+        Self { summary, kinds, progress, changed, folders, exit: Exit::Ok }
     }
 }
 
@@ -198,6 +202,10 @@ impl Worker<'_> {
     /// Decides the exit and tells the summary.
     pub fn end(&self, task: &Task, done: Done) -> Done {
         let done = done.decided();
+        for (name, figures) in done.folders.iter().filter(|(_, figures)| **figures != Figures::default()) {
+            let (account, folder) = (Some(task.account.name.clone()), Some(name.to_string()));
+            self.sink.event(Event { body: Body::Folder(figures.clone()), account, folder });
+        }
         self.tell(task, Body::Summary(done.summary.clone()));
         done
     }

@@ -81,7 +81,7 @@ pub const KEYS: &[Key] = &[
         Form::Text,
         "",
         "\"mailferry-work\"",
-        "The service name of an entry in the desktop's keyring; the entry's user is `user`. Needs a mailferry that was built with the feature keyring.",
+        "The service name of an entry in the desktop's keyring (the Secret Service of GNOME Keyring or KWallet), whose attributes are `service`, this name, and `username`, the user name: `mailferry setup` makes one, and so does `secret-tool store --label=mail service mailferry-work username me@example.org`. It needs your session; cron has none.",
     ),
     key(
         "password",
@@ -245,7 +245,7 @@ pub const KEYS: &[Key] = &[
         Form::Size,
         "no limit",
         "\"25M\"",
-        "Skip larger messages, both ways. A number with K, M, G (powers of 1024) or nothing.",
+        "Skip larger messages, both ways; `restore` brings them back all the same. A number with K, M, G (powers of 1024) or nothing.",
     ),
     key("connections", Form::Number(1, 100), "4", "4", "At most this many connections to the server at once."),
     key(

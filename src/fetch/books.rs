@@ -129,11 +129,10 @@ pub fn keep_books(
 }
 
 /// Counts what became durable.
-pub fn account_for(engine: &mut Engine<'_>, done: &[Done]) {
+pub fn account_for(engine: &mut Engine<'_>, folder: &FolderName, done: &[Done]) {
     for one in done {
         if let Some(path) = &one.path {
-            engine.report.summary.downloaded += 1;
-            engine.report.progress = true;
+            engine.report.count(folder, |f| f.downloaded += 1);
             engine.report.changed.push(path.clone());
         }
     }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use crate::checkpoint;
 use crate::mail::{Content, Digest, FolderName, Timestamp};
@@ -15,9 +16,12 @@ use super::job::{Engine, Error};
 use super::look::Strays;
 use super::name;
 
-/// A batch is committed when it has so many messages, or so many bytes: one flush and one transaction for all.
-const BATCH_MESSAGES: usize = 1000;
-const BATCH_BYTES: u64 = 128 << 20;
+/// A batch is committed when it has so many messages, or so many bytes: one flush and one transaction for all. A flush also
+/// waits for what other programs have written, so there should be few;
+const BATCH_MESSAGES: usize = 4096;
+const BATCH_BYTES: u64 = 256 << 20;
+/// on a slow line one comes so long after the batch's first message.
+const BATCH_AGE: Duration = Duration::from_secs(10);
 
 /// A message that is durable here, and whose row says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +74,8 @@ pub struct Desk<'a> {
     now: Timestamp,
     batch: Batch<'a>,
     waiting: Vec<Waiting>,
+    /// When the first of them came.
+    since: Option<Instant>,
     copies: HashMap<(Option<Vec<u8>>, Digest), u32>,
     strays: Option<Strays>,
     begun: bool,
@@ -98,6 +104,7 @@ impl<'a> Desk<'a> {
             now: engine.now,
             batch: Batch::new(engine.layout, engine.file_system)?,
             waiting: Vec::new(),
+            since: None,
             copies,
             strays: if unfinished { Some(Strays::find(engine.layout)?) } else { None },
             begun: unfinished,
@@ -179,11 +186,13 @@ impl<'a> Desk<'a> {
             ..row.seen.clone()
         };
         let change = Change::Update(Row { id: row.id, seen });
+        self.since.get_or_insert_with(Instant::now);
         self.waiting.push(Waiting { number: arrival.number, change, stored: false });
     }
 
     /// A row whose id names another message now.
     pub fn displace(&mut self, row: RowId) {
+        self.since.get_or_insert_with(Instant::now);
         self.waiting.push(Waiting { number: 0, change: Change::Absent(row), stored: false });
     }
 
@@ -203,13 +212,15 @@ impl<'a> Desk<'a> {
             Some(row) => Change::Update(Row { id: row.id, seen }),
             None => Change::Insert(seen),
         };
+        self.since.get_or_insert_with(Instant::now);
         self.waiting.push(Waiting { number: arrival.number, change, stored });
     }
 
     /// Whether it is time to commit.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.waiting.len() >= BATCH_MESSAGES || self.batch.bytes() >= BATCH_BYTES
+        let old = self.since.is_some_and(|since| since.elapsed() >= BATCH_AGE);
+        old || self.waiting.len() >= BATCH_MESSAGES || self.batch.bytes() >= BATCH_BYTES
     }
 
     /// Makes everything on the desk durable: files, directories, rows, in this order.
@@ -225,6 +236,7 @@ impl<'a> Desk<'a> {
             self.begun = true;
         }
         let waiting = std::mem::take(&mut self.waiting);
+        self.since = None;
         let mut paths: HashMap<u64, (Vec<u8>, PathBuf)> = HashMap::new();
         if !self.batch.is_empty() {
             let dir = self.dir()?;

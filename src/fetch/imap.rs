@@ -329,7 +329,7 @@ impl<'a> Walk<'_, 'a> {
         if failed.is_none() && committed.is_ok() {
             *self.held = Some(receiver.held);
         }
-        account_for(self.engine, &done);
+        account_for(self.engine, &self.folder.name, &done);
         for (number, (why, kind)) in refused {
             refuse(self.engine, mail, &mut self.lessons, number, (&why, kind));
         }
@@ -396,8 +396,7 @@ impl<'a> Walk<'_, 'a> {
             seen::set_status(db, &gone, Status::Gone)?;
             seen::set_absent(db, &gone, Some(now))
         })?;
-        self.engine.report.summary.deleted_remote += u64::try_from(gone.len()).unwrap_or_default();
-        self.engine.report.progress |= !gone.is_empty();
+        gone.iter().for_each(|_| self.engine.report.count(&self.folder.name, |f| f.deleted_remote += 1));
         if !left.is_empty() {
             let why = "the server still lists them after EXPUNGE".to_owned();
             let count = usize::try_from(left.len()).unwrap_or(usize::MAX);

@@ -288,7 +288,7 @@ fn receive(
         Err(_) => receiver.current,
     };
     let blamed = blamed.and_then(|number| receiver.wanted.get(&number)).map(|e| name_of(&e.entry));
-    account_for(engine, &done);
+    account_for(engine, &mail.folder, &done);
     for (number, (why, kind)) in refused {
         refuse(engine, mail, lessons, number, (&why, kind));
     }
@@ -340,8 +340,7 @@ fn end(engine: &mut Engine<'_>, server: Transaction, due: &[(u32, RowId)], retri
         seen::set_status(db, &gone, Status::Gone)?;
         seen::set_absent(db, &gone, Some(now))
     })?;
-    engine.report.summary.deleted_remote += u64::try_from(gone.len()).unwrap_or_default();
-    engine.report.progress |= !gone.is_empty();
+    gone.iter().for_each(|_| engine.report.count(&folder, |f| f.deleted_remote += 1));
     if let Some((_, refusal)) = ended.refused.first() {
         let (why, kind) = (refusal.to_string(), refusal.kind(Kind::Protocol));
         let error = Error::NotDeleted { count: ended.refused.len(), why, kind };

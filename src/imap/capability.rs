@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 #[allow(missing_docs, clippy::struct_excessive_bools)]
 pub struct Capabilities {
     pub acl: bool,
+    /// Messages with NUL bytes can be uploaded (RFC 3516).
+    pub binary: bool,
     pub compress_deflate: bool,
     pub condstore: bool,
     pub enable: bool,
@@ -34,6 +36,8 @@ pub struct Capabilities {
     pub status_size: bool,
     pub uidplus: bool,
     pub unselect: bool,
+    /// Names and headers are UTF-8 once that was enabled (RFC 9755).
+    pub utf8_accept: bool,
     /// APPENDLIMIT=n (RFC 7889): larger messages are refused everywhere.
     pub appendlimit: Option<u64>,
     /// MESSAGELIMIT=n (RFC 9738): at most so many messages are touched by one command.
@@ -57,6 +61,7 @@ impl Capabilities {
         let qresync = has("QRESYNC");
         Self {
             acl: has("ACL"),
+            binary: has("BINARY") || rev2,
             compress_deflate: has("COMPRESS=DEFLATE"),
             condstore: has("CONDSTORE") || qresync,
             enable: has("ENABLE") || rev2,
@@ -84,6 +89,7 @@ impl Capabilities {
             status_size: has("STATUS=SIZE") || rev2,
             uidplus: has("UIDPLUS") || rev2,
             unselect: has("UNSELECT") || rev2,
+            utf8_accept: has("UTF8=ACCEPT") || has("UTF8=ONLY"),
             appendlimit: value("APPENDLIMIT").and_then(|n| n.parse().ok()),
             messagelimit: value("MESSAGELIMIT").and_then(|n| n.parse().ok()).filter(|&n| n > 0),
             auth: all

@@ -8,8 +8,8 @@ use crate::mail::text::clean_bytes;
 use crate::severity::{Kind, Retry, Scope, Severity};
 use crate::transport;
 
-/// A failure of a session or of one command. All but [`Error::Refused`], [`Error::Unsupported`] and [`Error::Skipped`]
-/// leave the session unusable.
+/// A failure of a session or of one command. All but [`Error::Refused`], [`Error::Unsupported`],
+/// [`Error::Nul`] and [`Error::Skipped`] leave the session unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The connection failed.
@@ -64,6 +64,9 @@ pub enum Error {
     /// The server lacks an extension without which the command must not be sent.
     #[error("the server does not offer {0}")]
     Unsupported(&'static str),
+    /// A message with a NUL byte, and a server without BINARY (RFC 3516): in a common literal it would be refused, or altered.
+    #[error("it has NUL bytes, which this server cannot be sent (it offers no BINARY)")]
+    Nul,
     /// The command depended on another that failed, or on a session that has ended.
     #[error("{0}")]
     Skipped(&'static str),
@@ -97,6 +100,7 @@ impl Error {
             | Self::Sasl(_)
             | Self::NoStartTls
             | Self::Unsupported(_)
+            | Self::Nul
             | Self::Skipped(_)
             | Self::Unanswered
             | Self::Sink(_)
@@ -107,7 +111,7 @@ impl Error {
     /// Whether the session is unusable after it.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        !matches!(self, Self::Refused { .. } | Self::Unsupported(_) | Self::Skipped(_))
+        !matches!(self, Self::Refused { .. } | Self::Unsupported(_) | Self::Nul | Self::Skipped(_))
     }
 
     /// The same refusal for another message of the same command; anything that ended the session becomes `Skipped`.
@@ -117,6 +121,7 @@ impl Error {
                 Self::Refused { command, code: code.clone(), text: text.clone(), bad: *bad }
             }
             Self::Unsupported(what) => Self::Unsupported(what),
+            Self::Nul => Self::Nul,
             Self::Transport(_)
             | Self::Protocol(_)
             | Self::NotImap(_)
@@ -157,7 +162,7 @@ impl Severity for Error {
             | Self::Unanswered
             | Self::Sink(_) => Scope::Account,
             Self::Refused { .. } | Self::Unsupported(_) | Self::Skipped(_) => Scope::Folder,
-            Self::Source(_) => Scope::Message,
+            Self::Source(_) | Self::Nul => Scope::Message,
         }
     }
 
@@ -166,9 +171,12 @@ impl Severity for Error {
             Self::Transport(error) => error.retry(),
             Self::Mechanism(error) => error.retry(),
             Self::Sasl(error) => error.retry(),
-            Self::Protocol(_) | Self::NotImap(_) | Self::Limit(_) | Self::NoStartTls | Self::Unsupported(_) => {
-                Retry::Never
-            }
+            Self::Protocol(_)
+            | Self::NotImap(_)
+            | Self::Limit(_)
+            | Self::NoStartTls
+            | Self::Unsupported(_)
+            | Self::Nul => Retry::Never,
             Self::Bye { .. } if !self.says_later() => Retry::Now,
             Self::Bye { .. } | Self::Skipped(_) | Self::Unanswered | Self::Sink(_) | Self::Source(_) => Retry::Later,
             Self::Refused { .. } | Self::Login { .. } => {
@@ -185,9 +193,12 @@ impl Severity for Error {
         match self {
             Self::Transport(error) => error.kind(),
             Self::Bye { .. } | Self::Skipped(_) | Self::Unanswered => Kind::TryLater,
-            Self::Protocol(_) | Self::NotImap(_) | Self::Limit(_) | Self::NoStartTls | Self::Unsupported(_) => {
-                Kind::Protocol
-            }
+            Self::Protocol(_)
+            | Self::NotImap(_)
+            | Self::Limit(_)
+            | Self::NoStartTls
+            | Self::Unsupported(_)
+            | Self::Nul => Kind::Protocol,
             Self::Refused { .. } if self.says_later() => Kind::TryLater,
             Self::Refused { .. } => Kind::Protocol,
             Self::Login { .. } if self.says_later() => Kind::TryLater,
@@ -222,6 +233,10 @@ impl Severity for Error {
             | Self::Unanswered
             | Self::Sink(_)
             | Self::Source(_) => None,
+            Self::Nul => Some(
+                "the file stays here as it is; take the NUL bytes out of it, or move it out of the Maildir, if it need not be there"
+                    .to_owned(),
+            ),
         }
     }
 }

@@ -203,4 +203,4 @@ fn stream<S: Source + ?Sized>(source: &mut S, sink: &mut dyn BodySink, mut left:
 
 #[cfg(test)]
 #[path = "framing_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -55,7 +55,7 @@ impl BodySink for Bodies {
 }
 
 /// All frames of a stream, and the bodies.
-fn frames(bytes: &[u8], piece: usize) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+pub fn frames(bytes: &[u8], piece: usize) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let mut source = Pieces::new(bytes, piece);
     let (mut frame, mut sink, mut out) = (Frame::default(), Bodies::default(), Vec::new());
     while !source.rest.is_empty() {

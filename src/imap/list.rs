@@ -115,28 +115,18 @@ impl Namespaces {
     }
 }
 
-/// Gathers what LIST, LSUB, STATUS and NAMESPACE tell, in whatever order they come.
+/// Gathers what LIST, LSUB, STATUS and NAMESPACE tell, in whatever order they come. What the names say is read at the end: only then
+/// is it known in what they are written.
+#[derive(Default)]
 struct Gather {
     folders: Vec<ListedFolder>,
     at: HashMap<MailboxName, usize>,
     figures: HashMap<MailboxName, Figures>,
     subscribed: Vec<MailboxName>,
     namespaces: Namespaces,
-    utf8: bool,
 }
 
 impl Gather {
-    fn new(utf8: bool) -> Self {
-        Self {
-            folders: Vec::new(),
-            at: HashMap::new(),
-            figures: HashMap::new(),
-            subscribed: Vec::new(),
-            namespaces: Namespaces::default(),
-            utf8,
-        }
-    }
-
     fn take(&mut self, response: &Response<'_>) -> Result<bool, Error> {
         let Response::Data { word, rest } = response else { return Ok(false) };
         match word.to_ascii_uppercase().as_slice() {
@@ -164,13 +154,12 @@ impl Gather {
             known.subscribed |= has("subscribed");
             return Ok(());
         }
-        let Some(name) = name::decode(line.name.as_bytes(), line.delimiter, self.utf8) else { return Ok(()) };
         if self.folders.len() >= FOLDERS {
             return Err(Error::Limit("folders"));
         }
         self.at.insert(line.name.clone(), self.folders.len());
         self.folders.push(ListedFolder {
-            name,
+            name: FolderName::inbox(),
             delimiter: line.delimiter,
             selectable: !has("noselect") && !has("nonexistent"),
             non_existent: has("nonexistent"),
@@ -183,12 +172,17 @@ impl Gather {
         Ok(())
     }
 
-    fn finish(mut self, shared: bool) -> Listing {
+    fn finish(mut self, shared: bool, utf8: bool) -> Listing {
         for name in &self.subscribed {
             if let Some(folder) = self.at.get(name).and_then(|&at| self.folders.get_mut(at)) {
                 folder.subscribed = true;
             }
         }
+        // A folder without a name cannot be asked for.
+        self.folders.retain_mut(|folder| {
+            let name = name::decode(folder.mailbox.as_bytes(), folder.delimiter, utf8);
+            name.map(|name| folder.name = name).is_some()
+        });
         for folder in &mut self.folders {
             folder.figures = self.figures.remove(&folder.mailbox);
         }
@@ -234,7 +228,7 @@ impl Session {
     fn list_once(&mut self, ask: &ListAsk, extended: bool) -> Result<Listing, Error> {
         let offered = self.capabilities().clone();
         let with_status = extended && ask.status && offered.list_status;
-        let mut gather = Gather::new(self.utf8_names());
+        let mut gather = Gather::default();
         let mut commands = Vec::new();
         if offered.namespace {
             commands.push(Command::new("NAMESPACE"));
@@ -250,7 +244,7 @@ impl Session {
         if ask.shared {
             self.list_foreign(&mut gather)?;
         }
-        let mut listing = gather.finish(ask.shared);
+        let mut listing = gather.finish(ask.shared, self.utf8_names());
         if ask.status && !with_status {
             self.add_status(&mut listing)?;
         }

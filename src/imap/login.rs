@@ -265,9 +265,14 @@ fn first_flight(connection: &mut Connection, id_required: bool) -> Result<(), Er
             .glue(")");
         connection.send(&id)?;
     }
-    if capabilities.enable && capabilities.condstore {
-        let enable = Command::new("ENABLE CONDSTORE");
-        connection.send(&if capabilities.qresync { enable.word("QRESYNC") } else { enable })?;
+    let wanted = [
+        (capabilities.condstore, "CONDSTORE"),
+        (capabilities.qresync, "QRESYNC"),
+        (capabilities.utf8_accept, "UTF8=ACCEPT"),
+    ];
+    let mut words = wanted.iter().filter(|(offered, _)| *offered).map(|(_, word)| *word).peekable();
+    if capabilities.enable && words.peek().is_some() {
+        connection.send(&words.fold(Command::new("ENABLE"), Command::word))?;
     }
     Ok(())
 }

@@ -19,6 +19,8 @@ mod framing;
 mod idle;
 mod list;
 mod login;
+#[cfg(test)]
+mod mutation_tests;
 pub mod name;
 mod parse;
 pub mod quirks;
@@ -43,4 +45,4 @@ pub use list::{ListAsk, ListedFolder, Listing, SpecialUse};
 pub use login::Login;
 pub use session::{Pending, Session};
 pub use snapshot::{Access, FetchAsk, FetchEnd, FetchSet, ResyncPoint, SelectAsk};
-pub use upload::{Append, AppendHow, Appended};
+pub use upload::{Append, AppendHow, Appended, Body, Form, FormReader};

@@ -105,10 +105,16 @@ impl Session {
         self.connection.as_deref().map_or(&NOTHING, |connection| &connection.told.capabilities)
     }
 
-    /// Whether mailbox names are UTF-8 rather than modified UTF-7, for [`super::name`].
+    /// Whether mailbox names are UTF-8 rather than modified UTF-7, for [`super::name`]. It is known once the first command was answered:
+    /// ENABLE travels with that.
     #[must_use]
     pub fn utf8_names(&self) -> bool {
-        self.capabilities().utf8_names()
+        self.capabilities().utf8_names() || self.is_utf8()
+    }
+
+    /// Whether the server has agreed to UTF8=ACCEPT.
+    pub(super) fn is_utf8(&self) -> bool {
+        self.connection.as_deref().is_some_and(|connection| connection.told.utf8)
     }
 
     /// The first alerts of the server, cleaned: to be shown to the user with the server's name.

@@ -21,6 +21,8 @@ pub struct Told {
     pub condstore: bool,
     /// ENABLED QRESYNC was seen.
     pub qresync: bool,
+    /// ENABLED UTF8=ACCEPT was seen: from there on names are UTF-8, in both directions.
+    pub utf8: bool,
     /// EXISTS less EXPUNGEs.
     pub exists: u32,
     /// The first alerts, cleaned.
@@ -76,6 +78,7 @@ impl Told {
             for name in rest.split(|&c| c == b' ') {
                 self.qresync |= name.eq_ignore_ascii_case(b"QRESYNC");
                 self.condstore |= name.eq_ignore_ascii_case(b"CONDSTORE");
+                self.utf8 |= name.eq_ignore_ascii_case(b"UTF8=ACCEPT");
             }
             self.condstore |= self.qresync;
         } else if word.eq_ignore_ascii_case(b"VANISHED") {

@@ -26,7 +26,70 @@ pub struct Append<'a> {
     /// Its length in bytes with CRLF line ends.
     pub size: u64,
     /// Its bytes with CRLF line ends: exactly `size`, or the connection is lost.
-    pub body: &'a mut dyn Read,
+    pub body: &'a mut dyn Body,
+}
+
+/// What of a message decides in which form it may be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// There is a NUL byte in it: no literal of RFC 3501 may hold one.
+    pub nul: bool,
+    /// There is an 8-bit byte in its header.
+    pub eight_bit_header: bool,
+}
+
+/// A message's bytes.
+pub trait Body: Read {
+    /// Looks the message through without taking anything of it away.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn form(&mut self) -> std::io::Result<Form>;
+}
+
+impl Body for &[u8] {
+    fn form(&mut self) -> std::io::Result<Form> {
+        let mut look = FormReader::default();
+        look.update(self);
+        Ok(look.form())
+    }
+}
+
+/// Finds a message's [`Form`] in its bytes, chunk by chunk.
+#[derive(Clone, Debug)]
+pub struct FormReader {
+    form: Form,
+    /// The header goes on, and whether its line has nothing in it so far.
+    header: Option<bool>,
+}
+
+impl Default for FormReader {
+    fn default() -> Self {
+        Self { form: Form::default(), header: Some(true) }
+    }
+}
+
+impl FormReader {
+    /// Takes the next bytes, in either line-ending form.
+    pub fn update(&mut self, chunk: &[u8]) {
+        self.form.nul |= memchr::memchr(0, chunk).is_some();
+        for &c in chunk {
+            let Some(empty) = self.header else { return };
+            self.form.eight_bit_header |= !c.is_ascii();
+            self.header = match c {
+                b'\n' if empty => None,
+                b'\n' => Some(true),
+                b'\r' => Some(empty),
+                _ => Some(false),
+            };
+        }
+    }
+
+    /// What was found.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
 }
 
 impl std::fmt::Debug for Append<'_> {
@@ -41,7 +104,8 @@ pub enum AppendHow {
     /// As the server does it fastest; with MULTIAPPEND a batch is stored as a whole or not at all.
     #[default]
     Batched,
-    /// A command for each message: after a batch that failed.
+    /// A command for each message: after a batch that failed. What may have been refused for its 8-bit header is sent as UTF8 where
+    /// that is agreed (RFC 6855 §4; RFC 9755 asks for nothing special).
     OneByOne,
 }
 
@@ -140,20 +204,32 @@ impl Session {
         let head = Command::new("APPEND").mailbox(to, literals)?;
         let limit = self.capabilities().appendlimit;
         let multi = self.capabilities().multiappend && how == AppendHow::Batched;
+        let binary = self.capabilities().binary;
         self.live()?.settle()?;
+        // What cannot be read now fails when it is sent.
+        let forms: Vec<Form> = messages.iter_mut().map(|message| message.body.form().unwrap_or_default()).collect();
+        let alone = |at: usize| forms.get(at).is_some_and(|form| form.nul);
         let mut at = 0;
         while at < messages.len() {
-            let batch = batch_end(messages, at, limit);
-            if batch == at {
+            let batch = batch_end(messages, at, limit, &alone);
+            let refusal = if batch == at {
+                Some(too_big())
+            } else if alone(at) && !binary {
+                Some(Error::Nul)
+            } else {
+                None
+            };
+            if refusal.is_some() {
                 if let Some(slot) = outcome.results.get_mut(at) {
-                    *slot = Some(Err(too_big()));
+                    *slot = refusal.map(Err);
                 }
                 at += 1;
                 continue;
             }
             let count = batch - at;
             let part = messages.get_mut(at..batch).unwrap_or_default();
-            let mut sender = Sender { session: self, literals, limit, outcome };
+            let utf8 = how == AppendHow::OneByOne && self.is_utf8();
+            let mut sender = Sender { session: self, literals, limit, outcome, forms: &forms, utf8 };
             if multi && count > 1 {
                 sender.one_command(&head, part, at)?;
             } else {
@@ -177,13 +253,14 @@ fn too_big() -> Error {
     }
 }
 
-/// Where the batch that begins at `at` ends; `at` itself if that message is too large for the server.
-fn batch_end(messages: &[Append<'_>], at: usize, limit: Option<u64>) -> usize {
+/// Where the batch that begins at `at` ends; `at` itself if that message is too large for the server. Some messages go `alone`.
+fn batch_end(messages: &[Append<'_>], at: usize, limit: Option<u64>, alone: &impl Fn(usize) -> bool) -> usize {
     let mut bytes = 0u64;
     let mut end = at;
     for message in messages.iter().skip(at).take(BATCH) {
         bytes = bytes.saturating_add(message.size);
-        if limit.is_some_and(|limit| message.size > limit) || (end > at && bytes > BATCH_BYTES) {
+        let full = end > at && (bytes > BATCH_BYTES || alone(at) || alone(end));
+        if limit.is_some_and(|limit| message.size > limit) || full {
             break;
         }
         end += 1;
@@ -197,6 +274,9 @@ struct Sender<'a> {
     literals: Literals,
     limit: Option<u64>,
     outcome: &'a mut Outcome,
+    forms: &'a [Form],
+    /// Messages with 8-bit headers are sent as UTF8.
+    utf8: bool,
 }
 
 impl Sender<'_> {
@@ -211,7 +291,9 @@ impl Sender<'_> {
         let count = messages.len();
         for (i, message) in messages.iter_mut().enumerate() {
             self.outcome.current = Some(first + i);
-            let announced = self.announce(head, message, tag.is_none());
+            let form = self.forms.get(first + i).copied().unwrap_or_default();
+            let utf8 = self.utf8 && form.eight_bit_header;
+            let announced = self.announce(head, message, (tag.is_none(), form.nul, utf8));
             let connection = self.session.live()?;
             let tag = match tag {
                 Some(tag) => {
@@ -227,7 +309,11 @@ impl Sender<'_> {
             if !self.at_once(message.size) && !self.consent(tag)? {
                 return Ok(());
             }
-            self.session.live()?.write_stream(message.body, message.size)?;
+            let connection = self.session.live()?;
+            connection.write_stream(&mut *message.body, message.size)?;
+            if utf8 {
+                connection.write(b")")?;
+            }
         }
         match tag {
             Some(tag) => self.session.live()?.end(tag),
@@ -235,7 +321,7 @@ impl Sender<'_> {
         }
     }
 
-    fn announce(&self, head: &Command, message: &Append<'_>, is_first: bool) -> Vec<u8> {
+    fn announce(&self, head: &Command, message: &Append<'_>, (is_first, nul, utf8): (bool, bool, bool)) -> Vec<u8> {
         let mut command = if is_first { head.clone() } else { Command::default() };
         if !message.flags.is_empty() {
             command = command.flags(message.flags);
@@ -245,7 +331,12 @@ impl Sender<'_> {
         }
         let plus = if self.at_once(message.size) { "+" } else { "" };
         let mut bytes = command.as_bytes().to_vec();
-        bytes.extend_from_slice(format!(" {{{}{plus}}}\r\n", message.size).as_bytes());
+        let lead = match (utf8, nul) {
+            (true, _) => " UTF8 (~",
+            (false, true) => " ~",
+            (false, false) => " ",
+        };
+        bytes.extend_from_slice(format!("{lead}{{{}{plus}}}\r\n", message.size).as_bytes());
         bytes
     }
 

@@ -76,7 +76,8 @@ impl Keywords {
         for line in bytes.split(|&c| c == b'\n').filter(|line| !line.is_empty()) {
             let parsed = line.iter().position(|&c| c == b' ').and_then(|at| {
                 let (digits, name) = line.split_at_checked(at)?;
-                let name = name.get(1..)?.strip_suffix(b"\r").unwrap_or(name.get(1..)?);
+                let name = name.get(1..)?;
+                let name = name.get(..name.iter().rposition(|&c| c != b'\r').map_or(0, |last| last + 1))?;
                 if digits.is_empty() || digits.len() > 2 || !digits.iter().all(u8::is_ascii_digit) || name.is_empty() {
                     return None;
                 }

@@ -223,6 +223,9 @@ impl Severity for Error {
             Self::Unsendable { .. } => Some("check user and password; auth = \"plain\" takes longer ones".into()),
             Self::Mechanism(refusal) => refusal.hint(),
             Self::Exchange(error) => error.hint(),
+            Self::Protocol { command: "the connection", text } if text.starts_with("* ") => {
+                Some("it speaks IMAP: set protocol = \"imap\", or the port of POP3 (995, or 110 with starttls)".into())
+            }
             Self::Protocol { command: "the connection", .. } => {
                 Some("is that a POP3 server? Check host, port, tls and protocol".into())
             }

@@ -135,7 +135,7 @@ pub fn make(
         }
     }
     let (new, account) = account_of(&draft)?;
-    if !asker.confirm(&format!("Write the account `{}` to {}", draft.name, path.display()), true)? {
+    if !asker.confirm(&format!("Write the account `{}` to {}", draft.name, tilde(&path, around)), true)? {
         return Err(Error::GivenUp);
     }
     match (&draft.source, &account.login.secret) {
@@ -268,6 +268,13 @@ fn describe(found: &SetupProbe) -> String {
     out
 }
 
+/// A path as people write it: from `~`, where it lies below.
+fn tilde(path: &Path, around: &Surroundings) -> String {
+    let home = (around.env)("HOME").filter(|home| home.len() > 1);
+    let below = home.and_then(|home| path.strip_prefix(home).ok().map(|rest| format!("~/{}", rest.display())));
+    below.unwrap_or_else(|| path.display().to_string())
+}
+
 fn next_steps(account: &Account, draft: &Draft, path: &Path, around: &Surroundings, sign_in: bool) -> String {
     // cron and systemd know HOME and not the variables of this shell.
     let usual = (around.env)("HOME").map(|home| Path::new(&home).join(".config/mailferry/config.toml"));
@@ -293,14 +300,15 @@ fn next_steps(account: &Account, draft: &Draft, path: &Path, around: &Surroundin
         }
         Source::File(..) | Source::Client(..) | Source::TokenCommand(_) => "",
     };
-    let indented = |text: String| text.lines().map(|l| format!("  {l}\n")).collect::<String>();
+    let indented =
+        |text: String| text.lines().map(|l| format!("  {l}").trim_end().to_owned() + "\n").collect::<String>();
     format!(
         "Wrote the account `{name}` to {}.\n\n{auth}Look what a run would do, then run it:\n\n  \
          mailferry {verb} -n {name}\n  mailferry {verb} {name}\n\n\
          Every five minutes by cron: `crontab -e`, and add\n\n  {}\n\n{session}\
          Or by a timer of systemd: write ~/.config/systemd/user/mailferry.service\n\n{}\n\
          and ~/.config/systemd/user/mailferry.timer\n\n{}\nthen\n\n  {}\n",
-        path.display(),
+        tilde(path, around),
         schedule::cron_line(around.program, config),
         indented(schedule::systemd_service(around.program, config)),
         indented(schedule::systemd_timer()),

@@ -55,7 +55,12 @@ impl Terminal for Tty<'_> {
     fn say(&mut self, text: &str) -> io::Result<()> {
         let columns = rustix::termios::tcgetwinsize(&self.output).ok().map(|size| usize::from(size.ws_col));
         let columns = columns.filter(|columns| *columns > 0);
-        let lines = text.lines().map(|line| wrap(&clean(line), columns, 2) + "\n");
+        let lines = text.lines().map(|line| {
+            let shown = line.trim_start_matches(' ');
+            let blanks = line.len() - shown.len();
+            let text = wrap(&clean(shown), columns.map(|columns| columns.saturating_sub(blanks)), blanks + 2);
+            format!("{}{text}\n", " ".repeat(blanks))
+        });
         self.output.write_all(lines.collect::<String>().as_bytes())
     }
 

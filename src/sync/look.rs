@@ -225,7 +225,9 @@ pub fn confirm(
     let mut again = look_again(folder, known)?;
     again.restored = restored;
     again.foreign = foreign;
-    let still = again.stamp.is_some_and(|s| now_ns - s.entries_ns() > engine.file_system.grain_ns());
+    // A time in the future (a clock that jumped) proves as much as one long past: the next change would replace it.
+    let apart = |time: i64| now_ns.abs_diff(time) > engine.file_system.grain_ns().unsigned_abs();
+    let still = again.stamp.is_some_and(|s| apart(s.cur.mtime_ns) && apart(s.new.mtime_ns));
     if still && !again.unsettled {
         again.missing.retain(|row| first.contains(row));
     } else {

@@ -221,13 +221,16 @@ impl Gone {
 /// The arrivals on the server whose headers must be compared before they can be called moves.
 #[must_use]
 pub fn headers_needed(views: &[View], taken: &Taken) -> BTreeMap<FolderId, BTreeSet<Uid>> {
-    let gone = by_look(gone_there(views, &taken.local));
+    let gone = gone_there(views, &taken.local);
+    let names: BTreeSet<&str> = gone.iter().filter_map(|one| one.row.identity.email_id.as_deref()).collect();
+    let gone = by_look(gone);
     let mut needed: BTreeMap<FolderId, BTreeSet<Uid>> = BTreeMap::new();
     for view in views {
         for (index, new) in view.remote_new.iter().enumerate() {
             let free =
                 new.row.is_none() && new.header.is_none() && !taken.remote.contains(&At { folder: view.folder, index });
-            if free && look_of(new).is_some_and(|look| gone.contains_key(&look)) {
+            let named = new.message.email_id.as_deref().is_some_and(|id| names.contains(id));
+            if free && (named || look_of(new).is_some_and(|look| gone.contains_key(&look))) {
                 needed.entry(view.folder).or_default().insert(new.message.uid);
             }
         }
@@ -235,13 +238,14 @@ pub fn headers_needed(views: &[View], taken: &Taken) -> BTreeMap<FolderId, BTree
     needed
 }
 
-/// Finds the moves on the server, with the headers that [`headers_needed`] asked for, and puts them into `found`.
+/// Finds the moves on the server, with the headers that [`headers_needed`] asked for, and puts them into `found`. A name that the server
+/// gives (EMAILID, X-GM-MSGID) only nominates: a wrong one must not put one message in another's place.
 pub fn remote_moves(views: &[View], taken: &Taken, found: &mut Moves) {
     let gone = gone_there(views, &taken.local);
-    let mut by_email: HashMap<&str, Vec<Absent<'_>>> = HashMap::new();
+    let mut by_name: HashMap<&str, Vec<Absent<'_>>> = HashMap::new();
     for one in &gone {
         if let Some(email_id) = one.row.identity.email_id.as_deref() {
-            by_email.entry(email_id).or_default().push(*one);
+            by_name.entry(email_id).or_default().push(*one);
         }
     }
     let mut by_look = by_look(gone);
@@ -252,12 +256,13 @@ pub fn remote_moves(views: &[View], taken: &Taken, found: &mut Moves) {
             if new.row.is_some() || taken.remote.contains(&at) {
                 continue;
             }
-            let named = new.message.email_id.as_deref().and_then(|id| by_email.get_mut(id));
+            let named = new.message.email_id.as_deref().and_then(|id| by_name.get_mut(id));
             let looks = look_of(new).and_then(|look| by_look.get_mut(&look));
             let same_content = |row: &Row| new.digest.is_none() || new.digest == row.identity.digest;
             let same_header = |row: &Row| new.header.is_some() && row.identity.header == new.header;
-            let one = take(named, &used, |_| true)
-                .or_else(|| take(looks, &used, |row| same_header(row) && same_content(row)));
+            let same = |row: &Row| same_header(row) && same_content(row);
+            let as_long = |row: &Row| new.message.size.is_none() || row.identity.size_wire == new.message.size;
+            let one = take(named, &used, |row| same(row) && as_long(row)).or_else(|| take(looks, &used, same));
             if let Some(one) = one {
                 used.insert(one.row.id);
                 found.remote.insert(one.row.id, at);

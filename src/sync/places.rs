@@ -70,7 +70,10 @@ pub fn prepare(engine: &mut Engine<'_>, full: bool) -> Result<(Folders, Trash), 
 const HINT: &str = "`mailferry folders` lists the names; write them as they stand there";
 
 /// Patterns that select nothing on either side: most are typing errors, and nothing else would tell.
-fn note_unmatched(engine: &Engine<'_>, listed: &Listed) -> Result<(), Error> {
+///
+/// # Errors
+/// Those of the state.
+pub(super) fn note_unmatched(engine: &Engine<'_>, listed: &Listed) -> Result<(), Error> {
     let mut known: Vec<FolderName> = listed.listing.folders.iter().map(|folder| folder.name.clone()).collect();
     known.extend(listed.found.folders.iter().map(|folder| folder.name.clone()));
     let quoted = |patterns: &Patterns| -> Vec<String> {
@@ -251,7 +254,7 @@ fn folder(
         Action::CreateRemote if dry => {
             engine.event(Some(&step.name), Body::Planned(folder_step("create_folder", Side::Remote)))
         }
-        Action::CreateRemote => mailbox = Some(create(engine, conn, listing, &step.name)?),
+        Action::CreateRemote => mailbox = Some(create(conn, listing, &step.name)?),
         // Told of at the end, unless it was only renamed.
         Action::Lost(_) => {}
         Action::Sync => {
@@ -340,7 +343,7 @@ impl crate::severity::Severity for LostFolder {
     }
 }
 
-fn create(engine: &Engine<'_>, conn: &mut Conn, listing: &Listing, name: &FolderName) -> Result<MailboxName, Error> {
+fn create(conn: &mut Conn, listing: &Listing, name: &FolderName) -> Result<MailboxName, Error> {
     let utf8 = conn.session.utf8_names();
     let mailbox = imap::name::encode(name, listing.delimiter, utf8)
         .ok_or_else(|| Error::Guard(format!("the server cannot have a folder named {name}")))?;
@@ -352,7 +355,6 @@ fn create(engine: &Engine<'_>, conn: &mut Conn, listing: &Listing, name: &Folder
     {
         return Err(error.into());
     }
-    engine.event(Some(name), Body::Folder(crate::ui::event::FolderDone::default()));
     Ok(mailbox)
 }
 

@@ -2,6 +2,9 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use native_tls::{HandshakeError, Protocol, TlsConnector, TlsStream};
 
@@ -29,9 +32,36 @@ impl From<Error> for Failure {
     }
 }
 
+/// How long a connector serves new connections: loading the system's roots costs more than a handshake, but `watch` must see
+/// roots that are replaced.
+const SERVES: Duration = Duration::from_secs(60);
+
+/// A connector, when it was made, and the settings that it was made from: whether there is a pin, and `ca_file`.
+type Made = (TlsConnector, Instant, (bool, Option<PathBuf>));
+
+static LAST: Mutex<Option<Made>> = Mutex::new(None);
+
 /// What verifies a server as the profile says: the pin alone where there is one, else the system's trust, `ca_file`
 /// and the host's name.
 pub(super) fn connector(endpoint: &Endpoint, stop: &Stop) -> Result<TlsConnector, Error> {
+    if endpoint.client_cert.is_some() {
+        return new_connector(endpoint, stop);
+    }
+    let settings = (endpoint.fingerprint.is_some(), endpoint.ca_file.clone());
+    // Held while one is made: the connections of one account begin together.
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((connector, made, of)) = last.as_ref()
+        && *of == settings
+        && made.elapsed() < SERVES
+    {
+        return Ok(connector.clone());
+    }
+    let connector = new_connector(endpoint, stop)?;
+    *last = Some((connector.clone(), Instant::now(), settings));
+    Ok(connector)
+}
+
+fn new_connector(endpoint: &Endpoint, stop: &Stop) -> Result<TlsConnector, Error> {
     let mut builder = TlsConnector::builder();
     builder.min_protocol_version(Some(Protocol::Tlsv12));
     if endpoint.fingerprint.is_some() {

@@ -13,8 +13,8 @@ pub enum Body {
         /// What is done: `sync`, `fetch`, `watch`, `restore`, ….
         job: &'static str,
     },
-    /// A folder's work is done.
-    Folder(FolderDone),
+    /// What was done in a folder: one for each in which something was, before the summary.
+    Folder(Figures),
     /// One action of a dry run.
     Planned(Planned),
     /// Something the user should know; the run goes on.
@@ -63,21 +63,27 @@ pub struct Difference {
     pub detail: Option<String>,
 }
 
-/// What happened in a folder.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct FolderDone {
-    /// New messages here.
+/// What was done: in a folder, or in all of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Figures {
+    /// New messages in the Maildir.
     pub downloaded: u64,
-    /// New messages there.
+    /// New messages on the server.
     pub uploaded: u64,
-    /// Messages whose flags changed here.
+    /// Messages changed in the Maildir.
     pub flags_local: u64,
-    /// Messages whose flags changed there.
+    /// Messages changed on the server.
     pub flags_remote: u64,
-    /// Messages deleted here.
+    /// Messages removed from the Maildir.
     pub deleted_local: u64,
-    /// Messages deleted there.
+    /// Messages removed from the server, to its Trash included.
     pub deleted_remote: u64,
+    /// Messages moved in the Maildir; in a folder, those that came.
+    pub moved_local: u64,
+    /// Messages moved on the server, likewise.
+    pub moved_remote: u64,
+    /// Messages left out by a limit or a failure; in a folder, by a failure.
+    pub skipped: u64,
 }
 
 /// One action of a plan.
@@ -133,24 +139,9 @@ pub struct Verified {
 /// The figures of a run over one account.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
-    /// New messages in the Maildir.
-    pub downloaded: u64,
-    /// New messages on the server.
-    pub uploaded: u64,
-    /// Messages changed in the Maildir.
-    pub flags_local: u64,
-    /// Messages changed on the server.
-    pub flags_remote: u64,
-    /// Messages removed from the Maildir.
-    pub deleted_local: u64,
-    /// Messages removed from the server, to its Trash included.
-    pub deleted_remote: u64,
-    /// Messages moved in the Maildir.
-    pub moved_local: u64,
-    /// Messages moved on the server.
-    pub moved_remote: u64,
-    /// Messages left out by a limit or a failure.
-    pub skipped: u64,
+    /// What was done.
+    #[serde(flatten)]
+    pub figures: Figures,
     /// Folders looked at.
     pub folders: u64,
     /// Bytes received on the connections (inside TLS, after compression).
@@ -168,6 +159,21 @@ pub struct Summary {
     pub result: RunResult,
     /// The account's exit status.
     pub exit: u8,
+}
+
+/// A summary is read as its figures with something beside them.
+impl std::ops::Deref for Summary {
+    type Target = Figures;
+
+    fn deref(&self) -> &Figures {
+        &self.figures
+    }
+}
+
+impl std::ops::DerefMut for Summary {
+    fn deref_mut(&mut self) -> &mut Figures {
+        &mut self.figures
+    }
 }
 
 /// Something told, with the place that it is about.

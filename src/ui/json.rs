@@ -78,7 +78,7 @@ fn escape(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::{Body, Planned, RunResult, Summary};
+    use super::super::event::{Body, Figures, Planned, RunResult, Summary};
     use super::super::table::Value;
     use super::*;
     use proptest::prelude::*;
@@ -87,7 +87,12 @@ mod tests {
 
     #[test]
     fn a_summary_has_every_field() {
-        let summary = Summary { downloaded: 3, result: RunResult::Partial, exit: 69, ..Summary::default() };
+        let summary = Summary {
+            figures: Figures { downloaded: 3, ..Figures::default() },
+            result: RunResult::Partial,
+            exit: 69,
+            ..Summary::default()
+        };
         let text = event(&Event { body: Body::Summary(summary), account: Some("work".into()), folder: None }, NOW);
         assert!(
             text.starts_with(r#"{"event":"summary","time":"2026-11-21T22:15:00.042Z","account":"work","#),

@@ -88,6 +88,9 @@ impl Verdict {
     }
 }
 
+/// Where the text of a test of `check` begins.
+const MARGIN: usize = 25;
+
 /// The two streams, and what became of stdout.
 struct Streams {
     out: Box<dyn Write + Send>,
@@ -101,7 +104,7 @@ pub struct Ui {
     streams: Mutex<Streams>,
     bars: Bars,
     /// Actions planned so far in a dry run, by account.
-    planned: Mutex<HashMap<String, u64>>,
+    planned: Mutex<HashMap<String, text::Actions>>,
 }
 
 impl Ui {
@@ -144,6 +147,13 @@ impl Ui {
         }
     }
 
+    /// A line of text above or below records that say it all: not with `--json`.
+    pub fn heading(&self, line: &str) {
+        if !self.options.json {
+            self.out(&format!("{}\n", paint(&clean_to(line, 2000), Paint::Heading, self.out_look().colored)));
+        }
+    }
+
     /// One test of `check` on stdout: `name` is the test's fixed name (`connect`, `login`, …), `message` what was found,
     /// `hint` what to do.
     pub fn check(&self, account: &str, name: &'static str, verdict: Verdict, message: &str, hint: Option<&str>) {
@@ -164,11 +174,12 @@ impl Ui {
             Verdict::Skipped => Paint::Faint,
         };
         let word = paint(&style::fit(verdict.as_str(), 7, false), color, look.colored);
-        let account = clean_to(account, 200);
-        let mut text = format!("{account}  {word}  {}  {}\n", style::fit(name, 12, false), clean_to(message, 2000));
+        let columns = look.columns.map(|columns| columns.saturating_sub(MARGIN));
+        let margin = " ".repeat(MARGIN);
+        let beside = |text: &str| style::wrap(&clean_to(text, 2000), columns, 0).replace('\n', &format!("\n{margin}"));
+        let mut text = format!("  {word}  {}  {}\n", style::fit(name, 12, false), beside(message));
         for line in hint.iter().flat_map(|h| h.lines()) {
-            let indent = style::width(&account) + 25;
-            text += &format!("{}{}\n", " ".repeat(indent), clean_to(line, 2000));
+            text += &format!("{margin}{}\n", beside(line));
         }
         self.out(&text);
     }
@@ -333,7 +344,7 @@ impl Sink for Ui {
         let mut counts = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
         let mut planned = None;
         if let Body::Planned(action) = &event.body {
-            *counts.entry(account.to_owned()).or_default() += 1;
+            *counts.entry(account.to_owned()).or_default().entry((action.action, action.side)).or_default() += 1;
             drop(counts);
             self.out(&text::planned(&event, action));
         } else {
@@ -342,7 +353,7 @@ impl Sink for Ui {
             }
             drop(counts);
         }
-        if let Some(text) = text::event(&event, self.told(), planned, self.err_look()) {
+        if let Some(text) = text::event(&event, self.told(), planned.as_ref(), self.err_look()) {
             self.err(&text);
         }
     }

@@ -8,6 +8,8 @@ use crate::mail::text::clean_to;
 pub enum Value {
     /// Text; exact in JSON, cleaned for people.
     Text(String),
+    /// A path: in full in JSON, as the second text (from `~`, for instance) for people.
+    Path(String, String),
     /// A count.
     Number(u64),
     /// Bytes; a number in JSON, `4.2 MiB` for people.
@@ -40,7 +42,7 @@ impl Value {
     /// The JSON value; `None` for a missing one.
     pub(super) fn to_json(&self) -> Option<serde_json::Value> {
         Some(match self {
-            Self::Text(text) => text.as_str().into(),
+            Self::Text(text) | Self::Path(text, _) => text.as_str().into(),
             Self::Number(number) | Self::Size(number) => (*number).into(),
             Self::Time(seconds) => jiff::Timestamp::from_second(*seconds).ok()?.to_string().into(),
             Self::Flag(flag) => (*flag).into(),
@@ -54,7 +56,7 @@ impl Value {
     fn to_cell(&self) -> String {
         match self {
             Self::Text(text) if text.is_empty() => "-".to_owned(),
-            Self::Text(text) => clean_to(text, 1000),
+            Self::Text(text) | Self::Path(_, text) => clean_to(text, 1000),
             Self::Number(number) => number.to_string(),
             Self::Size(bytes) => size(*bytes),
             Self::Time(seconds) => jiff::Timestamp::from_second(*seconds).map_or_else(
@@ -223,7 +225,7 @@ mod tests {
                 .with("messages", Value::Number(messages))
                 .with("size", Value::Size(size))
                 .with("special", Value::Missing)
-                .with("path", Value::Text(path.into()))
+                .with("path", Value::Path("/full".into(), path.into()))
         };
         vec![
             record("INBOX", 12_345, 1_200_000_000, "/home/me/Mail/work/INBOX"),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use super::event::{Body, Event, FolderDone, Planned, Sink, Summary};
+use super::event::{Body, Event, Figures, Planned, Sink, Summary};
 use super::table::{Column, Record, Value};
 use super::*;
 
@@ -40,15 +40,19 @@ fn event(body: Body) -> Event {
     Event { body, account: Some("work".into()), folder: None }
 }
 
+fn one_new() -> Figures {
+    Figures { downloaded: 1, ..Figures::default() }
+}
+
 /// What a run with one of everything tells.
 fn everything(ui: &Ui) {
     ui.event(event(Body::AccountStarted { protocol: "imap", job: "sync" }));
     ui.progress("work", "INBOX", 3, 10);
     ui.event(event(Body::Warning { message: "a warning".into(), hint: None }));
     ui.event(event(Body::Error { kind: "protocol", message: "an error".into(), hint: Some("a hint".into()) }));
-    let done = Body::Folder(FolderDone { downloaded: 1, ..FolderDone::default() });
+    let done = Body::Folder(one_new());
     ui.event(Event { folder: Some("INBOX".into()), ..event(done) });
-    ui.event(event(Body::Summary(Summary { downloaded: 1, elapsed_ms: 100, ..Summary::default() })));
+    ui.event(event(Body::Summary(Summary { figures: one_new(), elapsed_ms: 100, ..Summary::default() })));
     ui.note("a note");
     ui.trace("C: LOGIN me ***");
 }
@@ -62,7 +66,7 @@ fn cron_hears_of_trouble_only() {
     let (ui, out, err) = captured(|o| o.progress = true);
     ui.event(event(Body::AccountStarted { protocol: "imap", job: "sync" }));
     ui.progress("work", "INBOX", 3, 10);
-    ui.event(event(Body::Summary(Summary { downloaded: 1, ..Summary::default() })));
+    ui.event(event(Body::Summary(Summary { figures: one_new(), ..Summary::default() })));
     assert_eq!((out.text(), err.text()), (String::new(), String::new()));
     let (ui, out, err) = captured(|_| {});
     everything(&ui);
@@ -123,7 +127,7 @@ fn a_plan_is_data() {
     ui.event(Event { folder: Some("INBOX".into()), ..event(Body::Planned(action)) });
     ui.event(event(Body::Summary(Summary { elapsed_ms: 200, ..Summary::default() })));
     assert_eq!(out.text(), "work INBOX: delete (remote), uid 4\n");
-    assert_eq!(err.text(), "work: dry run, 1 action planned, nothing changed (0.2 s)\n");
+    assert_eq!(err.text(), "work: would delete 1 on the server; nothing was changed (0.2 s)\n");
 }
 
 #[test]
@@ -131,12 +135,22 @@ fn checks_and_complaints_read_well() {
     let (ui, out, err) = captured(|_| {});
     ui.check("work", "connect", Verdict::Ok, "imap.example.org:993, TLS 1.3", None);
     ui.check("work", "login", Verdict::Failed, "refused: \"Invalid credentials\"", Some("make an app password"));
-    let expected = "\
-work  ok       connect       imap.example.org:993, TLS 1.3
-work  failed   login         refused: \"Invalid credentials\"
-                             make an app password
+    let expected = "  ok       connect       imap.example.org:993, TLS 1.3
+  failed   login         refused: \"Invalid credentials\"
+                         make an app password
 ";
     assert_eq!(out.text(), expected);
+    let (narrow, lines, _) = captured(|o| {
+        o.stdout_is_tty = true;
+        o.no_color_env = true;
+        o.term_width = Some(50);
+    });
+    narrow.check("work", "plan", Verdict::Warning, "INBOX (5), Drafts (0), Sent (2)", Some("look at it twice, please"));
+    let expected = "  warning  plan          INBOX (5), Drafts (0),
+                         Sent (2)
+                         look at it twice, please
+";
+    assert_eq!(lines.text(), expected);
     ui.error(Kind::Config, Some("work"), "c.toml:3: unknown key `prot`", Some("did you mean `port`?"));
     let expected = "error: work: c.toml:3: unknown key `prot`\n  what to do: did you mean `port`?\n";
     assert_eq!(err.text(), expected);

@@ -1,8 +1,9 @@
 //! Events as people read them: errors in three parts, one summary line an account, the plan of a dry run. PURE.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::event::{Body, Difference, Event, FolderDone, Planned, RunResult, Summary, Verified};
+use super::event::{Body, Difference, Event, Figures, Planned, RunResult, Summary, Verified};
 use super::style::{Paint, count, paint, size, span, wrap};
 use crate::mail::text::clean_to;
 
@@ -64,23 +65,26 @@ fn paragraphs(lead: &str, text: &str, indent: usize, columns: Option<usize>) -> 
     out
 }
 
-/// The line of an account that has ended. `planned`: how many actions a dry run found, if it was one.
+/// How many actions of a kind, by action and side, a dry run found.
+pub type Actions = BTreeMap<(&'static str, &'static str), u64>;
+
+/// The line of an account that has ended. `planned`: what a dry run found, if it was one.
 #[must_use]
-pub fn summary(account: &str, summary: &Summary, planned: Option<u64>, look: Look) -> String {
+pub fn summary(account: &str, summary: &Summary, planned: Option<&Actions>, look: Look) -> String {
     let failed = match summary.result {
         RunResult::Ok => None,
+        RunResult::Partial if summary.verified.is_some() && summary.exit == 65 => Some((Paint::Warning, "different")),
         RunResult::Partial => Some((Paint::Warning, "incomplete")),
         RunResult::Failed => Some((Paint::Error, "failed")),
     };
     let done = match planned {
         _ if summary.verified.is_some() => summary.verified.iter().flat_map(verified).collect(),
-        Some(actions) => vec![format!("dry run, {} planned, nothing changed", count(actions, "action"))],
+        Some(actions) => vec![format!("would {}; nothing was changed", words(actions))],
         None => figures(summary),
     };
     let mut text = format!("{}: ", clean_to(account, LONGEST));
-    if let Some((color, word)) = failed {
-        text += &paint(word, color, look.colored);
-        text += &format!(" (exit {})", summary.exit);
+    if let Some((_, word)) = failed {
+        text += &format!("{word} (exit {})", summary.exit);
         if !done.is_empty() {
             text += ": ";
         }
@@ -98,8 +102,31 @@ pub fn summary(account: &str, summary: &Summary, planned: Option<u64>, look: Loo
     }
     how.push(span(Duration::from_millis(summary.elapsed_ms)));
     let text = format!("{text} ({})", how.join(", "));
-    // Escape sequences would count as columns.
-    if look.colored { text + "\n" } else { wrap(&text, look.columns, 2) + "\n" }
+    // Painted after wrapping: escape sequences would count as columns.
+    let text = wrap(&text, look.columns, 2) + "\n";
+    match (failed, text.split_once(": ")) {
+        (Some((color, word)), Some((name, rest))) => {
+            let rest = rest.strip_prefix(word).map(|rest| paint(word, color, look.colored) + rest);
+            rest.map_or_else(|| text.clone(), |rest| format!("{name}: {rest}"))
+        }
+        _ => text,
+    }
+}
+
+/// What a dry run found, in words.
+fn words(actions: &Actions) -> String {
+    let one = |(&(action, side), &number): (&(&str, &str), &u64)| {
+        let place = if side == "remote" { "on the server" } else { "here" };
+        match action {
+            "download" | "upload" => format!("{action} {number}"),
+            "flags" => format!("change {number} {place}"),
+            "move" | "delete" => format!("{action} {number} {place}"),
+            "create_folder" => format!("create {} {place}", count(number, "folder")),
+            "remove_folder" => format!("remove {} {place}", count(number, "folder")),
+            other => format!("{} {number} {place}", other.replace('_', " ")),
+        }
+    };
+    actions.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// What `verify` counted, in words.
@@ -115,7 +142,7 @@ fn verified(v: &Verified) -> Vec<String> {
 }
 
 /// What a summary counts, in words; nothing where all is zero.
-fn figures(s: &Summary) -> Vec<String> {
+fn figures(s: &Figures) -> Vec<String> {
     let both = |what: &str, local: u64, remote: u64| match (local, remote) {
         (0, 0) => None,
         (here, 0) => Some(format!("{here} {what} here")),
@@ -138,16 +165,8 @@ fn figures(s: &Summary) -> Vec<String> {
 
 /// The line of a folder that is done (`-v`); `None` if nothing changed in it.
 #[must_use]
-pub fn folder(event: &Event, done: &FolderDone) -> Option<String> {
-    let figures = figures(&Summary {
-        downloaded: done.downloaded,
-        uploaded: done.uploaded,
-        flags_local: done.flags_local,
-        flags_remote: done.flags_remote,
-        deleted_local: done.deleted_local,
-        deleted_remote: done.deleted_remote,
-        ..Summary::default()
-    });
+pub fn folder(event: &Event, done: &Figures) -> Option<String> {
+    let figures = figures(done);
     (!figures.is_empty()).then(|| format!("{}{}\n", place(event), figures.join(", ")))
 }
 
@@ -186,7 +205,7 @@ fn place(event: &Event) -> String {
 
 /// What goes to stderr for an event, if anything does: what `told` lets through of it.
 #[must_use]
-pub fn event(event: &Event, told: Told, planned: Option<u64>, look: Look) -> Option<String> {
+pub fn event(event: &Event, told: Told, planned: Option<&Actions>, look: Look) -> Option<String> {
     match &event.body {
         Body::Error { kind: _, message, hint } => {
             Some(notice("error", Paint::Error, event, message, hint.as_deref(), look))
@@ -282,11 +301,19 @@ error: work, folder Shared/boss: imap.example.org refused to open the folder: \"
 
     #[test]
     fn summaries_are_one_line() {
-        let told = |s: &Summary, planned| summary("work", s, planned, Look::default());
+        let told = |s: &Summary, planned: Option<&Actions>| summary("work", s, planned, Look::default());
         let mut s = Summary { folders: 12, elapsed_ms: 340, ..Summary::default() };
         assert_eq!(told(&s, None), "work: nothing new (12 folders, 0.3 s)\n");
-        assert_eq!(told(&s, Some(1)), "work: dry run, 1 action planned, nothing changed (12 folders, 0.3 s)\n");
-        s = Summary { downloaded: 12, flags_local: 2, deleted_local: 1, deleted_remote: 4, bytes_in: 3_250_000, ..s };
+        let plan: Actions = [("create_folder", "local", 1), ("delete", "remote", 2), ("download", "local", 20)]
+            .map(|(action, side, number)| ((action, side), number))
+            .into();
+        assert_eq!(
+            told(&s, Some(&plan)),
+            "work: would create 1 folder here, delete 2 on the server, download 20; nothing was changed (12 folders, 0.3 s)\n"
+        );
+        let figures =
+            Figures { downloaded: 12, flags_local: 2, deleted_local: 1, deleted_remote: 4, ..Figures::default() };
+        s = Summary { figures, bytes_in: 3_250_000, ..s };
         assert_eq!(
             told(&s, None),
             "work: 12 new, 2 changed here, 1 deleted here and 4 on the server (12 folders, 3.1 MiB, 0.3 s)\n"
@@ -302,8 +329,8 @@ error: work, folder Shared/boss: imap.example.org refused to open the folder: \"
     fn what_is_told_follows_the_level() {
         let summary = at("work", None, Body::Summary(Summary::default()));
         let warning = at("work", None, Body::Warning { message: "m".into(), hint: None });
-        let changed = at("work", Some("INBOX"), Body::Folder(FolderDone { uploaded: 1, ..FolderDone::default() }));
-        let unchanged = at("work", Some("INBOX"), Body::Folder(FolderDone::default()));
+        let changed = at("work", Some("INBOX"), Body::Folder(Figures { uploaded: 1, ..Figures::default() }));
+        let unchanged = at("work", Some("INBOX"), Body::Folder(Figures::default()));
         let told = |e: &Event, level| event(e, level, None, Look::default()).is_some();
         assert!(told(&refused(), Told::Errors));
         assert!(!told(&warning, Told::Errors) && told(&warning, Told::Warnings));

@@ -1,7 +1,7 @@
 //! Lines, literals, nesting, sets and counts without end: 69, in bounded memory and time.
 
-use super::stand::{holding, local, remote, survive, survive_small, unguarded};
-use crate::support::fake_imap::{FakeImap, Hook};
+use super::stand::{Told, holding, local, remote, survive, survive_small, unguarded};
+use crate::support::fake_imap::{FakeImap, Filter, Hook};
 use crate::support::ferry::{ACCOUNT, AccountKeys, Ferry};
 use crate::support::peer::{Handler, Peer};
 
@@ -101,11 +101,21 @@ fn sets_without_end_are_not_expanded() {
             matches!(word.as_str(), "NOOP" | "ID" | "CAPABILITY" | "CLOSE" | "UNSELECT")
                 .then(|| format!("* CAPABILITY IMAP4rev1\r\n{data}{{tag}} OK\r\n").into_bytes())
         });
-        let fake = FakeImap::with_hook(holding("IMAP4rev1", &["a", "b"]), hook);
+        // Outside a folder by the hook, and behind the honest answers of an open one by the filter.
+        let mut store = holding("IMAP4rev1 ID", &["a", "b"]);
+        store.filter = Filter::new(move |c, mut answer| {
+            if c.line.contains(" SELECT ") || c.line.contains(" UID FETCH ") {
+                answer.splice(0..0, data.bytes());
+            }
+            answer
+        });
+        let told = Told::default();
+        let fake = FakeImap::with_hook(store, told.count(hook));
         let ferry = unguarded(fake.port());
         for _ in 0..2 {
-            survive_small(&ferry, &["sync"], &[0, 69]);
+            survive_small(&ferry, &["sync"], &[0, 65, 69]);
         }
+        told.assert_told(data);
         assert_eq!(remote(&fake, "INBOX"), ["a", "b"], "{data}");
         assert!(local(&ferry, "INBOX").iter().all(|n| n == "a" || n == "b"));
     }

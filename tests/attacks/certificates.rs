@@ -152,7 +152,7 @@ fn pop3(line: &str) -> String {
     match line.split(' ').next().unwrap_or_default() {
         "CAPA" => "+OK\r\nUSER\r\nUIDL\r\n.\r\n".into(),
         "UIDL" => "+OK\r\n1 a\r\n.\r\n".into(),
-        "LIST" => "+OK\r\n1 20\r\n.\r\n".into(),
+        "LIST" => "+OK\r\n1 17\r\n.\r\n".into(),
         "RETR" => "+OK\r\nSubject: a\r\n\r\nx\r\n.\r\n".into(),
         _ => "+OK\r\n".into(),
     }

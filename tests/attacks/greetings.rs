@@ -1,6 +1,6 @@
 //! Greetings and answers out of turn: PREAUTH, BYE, other protocols, early, repeated and unknown tags.
 
-use super::stand::{SECRET, holding, local, survive, unguarded};
+use super::stand::{SECRET, Told, holding, local, survive, unguarded};
 use crate::support::fake_imap::{FakeImap, Hook};
 use crate::support::ferry::{ACCOUNT, AccountKeys, Ferry};
 use crate::support::peer::{Peer, Step, send};
@@ -42,10 +42,12 @@ fn a_greeting_that_says_bye() {
 #[track_caller]
 fn forged(word: &'static str, answer: &'static str, codes: &[i32]) {
     let hook: Hook = Box::new(move |c, _| c.line.contains(word).then(|| answer.as_bytes().to_vec()));
-    let fake = FakeImap::with_hook(holding("IMAP4rev1", &["a"]), hook);
+    let told = Told::default();
+    let fake = FakeImap::with_hook(holding("IMAP4rev1", &["a"]), told.count(hook));
     let mut ferry = unguarded(fake.port());
     ferry.set("timeout", "\"1s\"");
     survive(&ferry, &["sync"], codes);
+    told.assert_told(answer);
     assert!(local(&ferry, "INBOX").len() <= 1);
 }
 

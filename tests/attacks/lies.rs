@@ -1,7 +1,7 @@
 //! Listings, numbers and codes that lie: nothing is deleted because of them, and nothing of another message is touched.
 
-use super::stand::{DATE, delete, holding, local, lying, mail, remote, survive};
-use crate::support::fake_imap::{Hook, Store, listing_line};
+use super::stand::{DATE, Switch, Told, delete, holding, local, lying, mail, remote, survive, unguarded};
+use crate::support::fake_imap::{FakeImap, Filter, Hook, Store, listing_line};
 use crate::support::message::flags;
 
 /// Whether a command asks for the list of messages.
@@ -48,13 +48,15 @@ fn a_listing_that_stops_half_way_deletes_nothing() {
 fn forged(capabilities: &str, word: &'static str, answer: &'static str) {
     let hook: Hook =
         Box::new(move |c, _| c.line.to_ascii_uppercase().contains(word).then(|| answer.as_bytes().to_vec()));
-    let (fake, mut ferry, lie) = lying(holding(capabilities, &["a", "b", "c"]), hook);
+    let told = Told::default();
+    let (fake, mut ferry, lie) = lying(holding(capabilities, &["a", "b", "c"]), told.count(hook));
     ferry.set("timeout", "\"1s\"");
     ferry.sync();
     lie.set(true);
     fake.change(|s| s.folders.get_mut("INBOX").map(|f| f.add(&mail("d"), &[], DATE)));
     delete(&ferry, "INBOX", "a");
     survive(&ferry, &["sync"], &[0, 65, 69, 75]);
+    told.assert_told(&format!("{word} {answer}"));
     lie.set(false);
     survive(&ferry, &["sync"], &[0, 65]);
     survive(&ferry, &["sync"], &[0, 65]);
@@ -69,7 +71,67 @@ fn forged(capabilities: &str, word: &'static str, answer: &'static str) {
 fn vanished_for_everything() {
     for answer in ["* VANISHED 1:4294967295\r\n{tag} OK\r\n", "* VANISHED (EARLIER) 1:4294967295\r\n{tag} OK\r\n"] {
         forged("IMAP4rev1 UIDPLUS ENABLE CONDSTORE QRESYNC", "FETCH", answer);
-        forged("IMAP4rev1 UIDPLUS ENABLE CONDSTORE QRESYNC", "NOOP", answer);
+        forged("IMAP4rev1 UIDPLUS ENABLE CONDSTORE QRESYNC", "SELECT", answer);
+    }
+}
+
+/// As [`forged`], but the lie stands among honest answers, to every command of an open folder: before them and before their last line.
+#[track_caller]
+fn slipped_in(capabilities: &str, lie: &'static str) {
+    for word in [" SELECT ", " UID FETCH ", " NOOP", " UID STORE ", " UID EXPUNGE ", " APPEND ", " STATUS ", " LIST "] {
+        let told = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let (on, counted) = (Switch::default(), told.clone());
+        let lying = on.clone();
+        let mut store = holding(capabilities, &["a", "b", "c"]);
+        store.filter = Filter::new(move |c, answer| {
+            if !lying.is_on() || !c.line.contains(word) {
+                return answer;
+            }
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let end = answer[..answer.len() - 2].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+            [lie.as_bytes(), &answer[..end], lie.as_bytes(), &answer[end..]].concat()
+        });
+        let fake = FakeImap::start(store);
+        let mut ferry = unguarded(fake.port());
+        ferry.set("timeout", "\"1s\"");
+        ferry.sync();
+        on.set(true);
+        fake.change(|s| s.folders.get_mut("INBOX").map(|f| f.add(&mail("d"), &[], DATE)));
+        ferry.local().deliver("INBOX", &mail("e"), &flags("S"), DATE);
+        delete(&ferry, "INBOX", "a");
+        for _ in 0..2 {
+            survive(&ferry, &["sync"], &[0, 65, 69, 75]);
+        }
+        on.set(false);
+        for _ in 0..3 {
+            survive(&ferry, &["sync", "--full"], &[0, 65]);
+        }
+        // Only where STATUS and NOOP are of no use are they not sent.
+        let counts = told.load(std::sync::atomic::Ordering::SeqCst);
+        assert!(counts > 0 || [" NOOP", " STATUS "].contains(&word), "{word} was never heard");
+        for names in [local(&ferry, "INBOX"), remote(&fake, "INBOX")] {
+            for name in ["b", "c", "d", "e"] {
+                assert_eq!(names.iter().filter(|n| *n == name).count(), 1, "{word} {lie:?}: {name} in {names:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lies_among_honest_answers() {
+    for lie in [
+        "* VANISHED 1:4294967295\r\n",
+        "* VANISHED (EARLIER) 1:3,\r\n",
+        "* 1 EXPUNGE\r\n",
+        "* 0 EXISTS\r\n",
+        "* OK [UIDVALIDITY 77] changed my mind\r\n",
+        "* OK [HIGHESTMODSEQ 1] .\r\n* OK [UIDNEXT 1] .\r\n",
+        "* 2 FETCH (UID 3 FLAGS (\\Deleted))\r\n",
+        "* OK [COPYUID 1 1:3 1:3] .\r\n* OK [APPENDUID 1 2] .\r\n",
+        "* STATUS INBOX (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 1)\r\n",
+        "* LIST (\\Noselect) \"/\" INBOX\r\n",
+    ] {
+        slipped_in("IMAP4rev1 UIDPLUS ID", lie);
     }
 }
 

@@ -34,6 +34,35 @@ pub fn unguarded(port: u16) -> Ferry {
     ferry
 }
 
+/// A shell command that carries its standard input and output to a port of this machine.
+pub fn relay(port: u16) -> String {
+    format!("exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3'")
+}
+
+/// Counts how often a lie was told: one that is never told tests nothing.
+#[derive(Clone, Default)]
+pub struct Told(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl Told {
+    /// The hook, counted.
+    pub fn count(&self, hook: Hook) -> Hook {
+        let told = self.0.clone();
+        Box::new(move |c, s| {
+            let answer = hook(c, s);
+            if answer.is_some() {
+                told.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }
+            answer
+        })
+    }
+
+    /// Fails if it was never told.
+    #[track_caller]
+    pub fn assert_told(&self, what: &str) {
+        assert!(self.0.load(std::sync::atomic::Ordering::SeqCst) > 0, "never told: {what}");
+    }
+}
+
 /// A fake with a hook that speaks only while the switch is on, and its home.
 pub fn lying(store: Store, hook: Hook) -> (FakeImap, Ferry, Switch) {
     let switch = Switch::default();

@@ -1,5 +1,5 @@
-"""How each program is told to do the job, and how it is measured. As a program, `tools.py PORT USER [MAILDIR]` is the
-limit: it asks for all of INBOX in one flight and throws it away, or writes it and flushes once."""
+"""How each program is told to do the job, and how it is measured. As a program, `tools.py PROTOCOL PORT USER [MAILDIR]` is
+the limit: it asks for all of INBOX in one flight and throws it away, or (IMAP) writes it and flushes once."""
 import os
 import re
 import shutil
@@ -55,7 +55,6 @@ password = "x"
 tls = "{tls}"
 {extra}
 maildir = "{mail}"
-max_delete = "100%"
 """
 LIMITS = ("drain", "limit")
 
@@ -71,7 +70,7 @@ class Tool:
         config, values = job.dir / "config", dict(port=port, user=job.user, mail=job.mail, dir=job.dir)
         values["host"] = "localhost" if cert else "127.0.0.1"
         if self.name in LIMITS:
-            return [sys.executable, __file__, port, job.user, *([job.inbox] if self.name == "limit" else [])]
+            return [sys.executable, __file__, self.proto, port, job.user, *([job.inbox] if self.name == "limit" else [])]
         if self.name.startswith("mbsync"):
             extra = f"CertificateFile {cert}\n" if cert else ""
             extra += "DisableExtension COMPRESS=DEFLATE\n" if "-nz" in self.name else ""
@@ -81,7 +80,9 @@ class Tool:
             text, command = MPOP, [self.program, "-q", "-C", config]
             command = ["eatmydata", *command] if "-nosync" in self.name else command
         else:
-            values.update(proto=self.proto, tls="implicit" if cert else "none", extra=f'ca_file = "{cert}"' if cert else "")
+            extra = f'ca_file = "{cert}"\n' if cert else ""
+            extra += 'max_delete = "100%"' if self.proto == "imap" else ""
+            values.update(proto=self.proto, tls="implicit" if cert else "none", extra=extra.strip())
             text, command = MAILFERRY, [self.program, "-c", config, "run"]
         for part in ("cur", "new", "tmp") if self.name.startswith("mpop") else ():
             (job.mail / "INBOX" / part).mkdir(parents=True, exist_ok=True)
@@ -96,7 +97,7 @@ def find(mailferry):
     tools = [Tool("mailferry", proto, mailferry) for proto in ("imap", "pop3")] if mailferry else []
     tools += [Tool(n, "imap", mbsync) for n in ("mbsync", "mbsync-nz", "mbsync-nz-nosync") if mbsync]
     tools += [Tool(n, "pop3", mpop) for n in ("mpop", "mpop-nosync") if mpop and ("-" not in n or shutil.which("eatmydata"))]
-    return tools + [Tool(name, "imap", "") for name in LIMITS]
+    return tools + [Tool(name, "imap", "") for name in LIMITS] + [Tool("drain", "pop3", "")]
 
 
 class Job:
@@ -108,7 +109,7 @@ class Job:
         self.inbox = self.mail / "INBOX"
 
     def run(self, port, cert=None):
-        """Seconds and peak memory in MB (of the tool's process); the tool must succeed."""
+        """Seconds, processor seconds (user and system, with what it started) and peak memory in MB; the tool must succeed."""
         command, peak = self.tool.prepare(self, port, cert), [0]
         with open(self.dir / "log", "ab") as log:
             begin = time.perf_counter()
@@ -116,16 +117,18 @@ class Job:
                                        env={**os.environ, "HOME": str(self.dir)})
             watcher = threading.Thread(target=watch, args=(process, peak))
             watcher.start()
-            status = process.wait()
+            _, status, used = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - begin
+            process.returncode = os.waitstatus_to_exitcode(status)
             watcher.join()
-        if status:
-            raise SystemExit(f"{self.tool.name} ended with {status}:\n{(self.dir / 'log').read_text()[-2000:]}")
-        return seconds, peak[0] / 1024
+        if process.returncode:
+            log = (self.dir / "log").read_text()[-2000:]
+            raise SystemExit(f"{self.tool.name} ended with {process.returncode}:\n{log}")
+        return {"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "peak": peak[0] / 1024}
 
 
 def watch(process, peak):
-    """The kernel's high-water mark, read every 10 ms: what `wait4` reports would include the process that forked."""
+    """The kernel's high-water mark of the tool's process, read every 10 ms: what `wait4` tells includes the one that forked."""
     while process.returncode is None:
         try:
             with open(f"/proc/{process.pid}/status") as status:
@@ -135,7 +138,9 @@ def watch(process, peak):
         time.sleep(0.01)
 
 
-def drain(port, user, maildir=None):
+def drain(proto, port, user, maildir=None):
+    if proto == "pop3":
+        return drain_pop3(port, user)
     with socket.create_connection(("127.0.0.1", port)) as line:
         line.sendall(f"1 LOGIN {user} x\r\n2 EXAMINE INBOX\r\n3 FETCH 1:* (UID FLAGS BODY.PEEK[])\r\n".encode())
         if maildir:
@@ -146,6 +151,19 @@ def drain(port, user, maildir=None):
             end = (end + buffer[max(0, count - 200):count])[-200:]
             if not count:
                 sys.exit("the server closed the connection")
+
+
+def drain_pop3(port, user):
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.sendall(f"USER {user}\r\nPASS x\r\nSTAT\r\n".encode())
+        answers = line.makefile("rb")
+        count = int([answers.readline() for _ in range(4)][-1].split()[1])
+        asking = threading.Thread(target=line.sendall, args=(b"".join(b"RETR %d\r\n" % (i + 1) for i in range(count)) + b"QUIT\r\n",))
+        asking.start()
+        buffer = bytearray(1 << 20)
+        while answers.readinto(buffer):
+            pass
+        asking.join()
 
 
 def write(stream, maildir):
@@ -162,4 +180,4 @@ def write(stream, maildir):
 
 
 if __name__ == "__main__":
-    drain(int(sys.argv[1]), *sys.argv[2:])
+    drain(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

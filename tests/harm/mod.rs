@@ -4,9 +4,11 @@
 //! aftermath ([`Stage::aftermath`]). Usually a sample is tried; `tests/faults` tries all:
 //!
 //! - `MAILFERRY_FAULTS=N` tries about N cases of each way, `all` every one;
-//! - `MAILFERRY_FAULT="mixed pwrite64:17"` only those whose name is this: every failure tells its name;
+//! - `MAILFERRY_FAULT="mixed pwrite64:17"` only the one of this name, which every failure tells, or those with this in their names;
 //! - `MAILFERRY_FAULTS_MINUTES=N` stops each way after so long and says how far it came;
-//! - `MAILFERRY_FAULTS_GROUND=fake` uses the servers in this process where a real one is usual.
+//! - `MAILFERRY_FAULTS_GROUND=fake` uses the servers in this process where a real one is usual;
+//! - `MAILFERRY_FAULTS_PEER=1 MAILFERRY_BIN=tests/harm/mbsync` puts another program in the same place, for comparison (stories that sync; what
+//!   counts are lost, doubled and torn messages, not flags and exit codes).
 
 mod checkpoints;
 mod cuts;
@@ -16,7 +18,7 @@ mod power;
 
 use crate::support::corpus::Rng;
 use crate::support::ground::Kind;
-use crate::support::story::{Allowed, Harm, Stage, Story};
+use crate::support::story::{Allowed, Harm, Stage, Story, TELL_ALL};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -52,7 +54,9 @@ fn ground() -> Kind {
 /// The cases to try, in an order without order: `usual` of them unless the environment says otherwise.
 fn chosen<C: Case>(mut cases: Vec<C>, usual: usize) -> Vec<C> {
     if let Some(name) = variable("MAILFERRY_FAULT") {
-        cases.retain(|c| c.name() == name);
+        let exactly = cases.iter().any(|c| c.name() == name);
+        cases.retain(|c| if exactly { c.name() == name } else { c.name().contains(&name) });
+        TELL_ALL.store(cases.len() == 1, Ordering::Relaxed);
         return cases;
     }
     let mut rng = Rng::new(cases.len() as u64);
@@ -64,6 +68,12 @@ fn chosen<C: Case>(mut cases: Vec<C>, usual: usize) -> Vec<C> {
         other => cases.truncate(other.and_then(|n| n.parse().ok()).unwrap_or(usual)),
     }
     cases
+}
+
+/// Whether the program is another one, which is not asked for this story.
+fn peer_lacks(story: Story) -> bool {
+    let asked = [Story::Pull, Story::Mixed, Story::Upload, Story::Moves].contains(&story);
+    variable("MAILFERRY_FAULTS_PEER").is_some() && !asked
 }
 
 fn grouped(number: usize) -> String {
@@ -176,12 +186,13 @@ pub fn try_all<T: Send + std::fmt::Debug>(cases: Vec<T>, attempt: impl Fn(&T) ->
 
 /// Counts the cases of every story at once, each on a stage of its own.
 fn of_stories<C: Send>(stories: &[Story], kind: Kind, cases: impl Fn(&Stage) -> Vec<C> + Sync) -> Vec<C> {
-    let wanted = variable("MAILFERRY_FAULT");
+    // A case's name begins with its story's.
+    let named = variable("MAILFERRY_FAULT").and_then(|w| w.split_once(' ').map(|(story, _)| story.to_owned()));
     let found = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
     let worker = || {
         while let Some(story) = stories.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if wanted.as_ref().is_some_and(|w| !w.starts_with(&format!("{} ", story.name()))) {
+            if peer_lacks(*story) || named.as_ref().is_some_and(|n| *n != story.name()) {
                 continue;
             }
             let stage = Stage::new(*story, kind);

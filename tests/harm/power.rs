@@ -3,11 +3,11 @@
 use super::{Case, of_stories, try_cases};
 use crate::support::disk::Loss;
 use crate::support::ground::{Kind, Saved};
-use crate::support::story::{Harm, STORIES, Stage, Story};
+use crate::support::story::{Allowed, Harm, STORIES, Stage, Story};
 use std::collections::BTreeSet;
 
 /// How many random losses at each moment.
-const RANDOM: u64 = 6;
+const RANDOM: u64 = 8;
 
 #[derive(Clone)]
 struct Cut {
@@ -65,4 +65,21 @@ fn images(stage: &Stage) -> Vec<Cut> {
 fn the_power_may_go_at_any_moment() {
     let cases = of_stories(&STORIES, Kind::FakeImap, images);
     try_cases("power", cases, Kind::FakeImap, 60);
+}
+
+#[test]
+fn a_disk_that_lies_loses_mail_and_that_is_seen() {
+    let stage = Stage::new(Story::PopDelete, Kind::FakeImap);
+    let film = stage.film();
+    let last = film.recording.len() - 1;
+    let server = film.state(film.states(last)[0]).clone();
+    let mut harm = Vec::new();
+    for recording in [&film.recording, &film.recording.on_a_lying_disk()] {
+        stage.restore();
+        let tree = recording.image(last, Loss::Everything);
+        stage.ground.restore(&Saved { tree, server: server.clone() });
+        harm.push(stage.aftermath(Allowed::Nothing));
+    }
+    assert_eq!(harm[0], Harm::default());
+    assert_eq!((harm[1].lost, harm[1].doubled), (6, 0), "{}", harm[1].text);
 }

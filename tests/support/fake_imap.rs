@@ -4,7 +4,7 @@
 //! no unasked-for updates.
 
 use super::clock;
-pub use super::fake_store::{Folder, Message, Store};
+pub use super::fake_store::{Filter, Folder, Message, Store};
 use super::message::LETTERS;
 use super::peer::{Command, Conversation, Handler, Peer, Report};
 use std::collections::BTreeSet;
@@ -12,7 +12,8 @@ use std::io::{ErrorKind, Result};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// Answers a command in the server's stead: bytes to say, with `{tag}` for the tag; `None` leaves it to the server.
+/// Answers a command in the server's stead: bytes to say, with `{tag}` for the tag; `None` leaves it to the server. Behind an answer
+/// that ends in NUL and `end` the server hangs up.
 pub type Hook = Box<dyn Fn(&Command, &mut Store) -> Option<Vec<u8>> + Send + Sync>;
 
 /// A hook's answer that begins so goes out below the compression, as it is.
@@ -93,7 +94,11 @@ pub fn serve(c: &mut Conversation, store: &Mutex<Store>, hook: &Hook) -> Result<
                 c.send_raw(raw)?;
                 continue;
             }
-            c.send(replace_tag(&bytes, &command.tag))?;
+            let last = bytes.strip_suffix(b"\0end");
+            c.send(replace_tag(last.unwrap_or(&bytes), &command.tag))?;
+            if last.is_some() {
+                return Ok(());
+            }
             continue;
         }
         if command.line.to_ascii_uppercase().contains(" AUTHENTICATE ") && command.line.split(' ').count() == 3 {
@@ -103,7 +108,8 @@ pub fn serve(c: &mut Conversation, store: &Mutex<Store>, hook: &Hook) -> Result<
         let mut out = Vec::new();
         let end = answer(&command, &mut lock(), &mut selected, &mut out);
         out.extend_from_slice(format!("{} {end}\r\n", command.tag).as_bytes());
-        c.send(out)?;
+        let filter = lock().filter.clone();
+        c.send(filter.apply(&command, out))?;
         if command.line.ends_with("COMPRESS DEFLATE") {
             c.deflate();
         }
@@ -211,7 +217,11 @@ fn status(name: &str, folder: &Folder, items: &str) -> String {
         "UNSEEN" => unseen as u64,
         _ => 0,
     };
-    let items: Vec<_> = items.trim_matches(['(', ')']).split(' ').map(|i| format!("{i} {}", value(i))).collect();
+    let told = |item: &str| match item {
+        "MAILBOXID" => format!("{item} (F{})", name.bytes().map(|b| format!("{b:02x}")).collect::<String>()),
+        _ => format!("{item} {}", value(item)),
+    };
+    let items: Vec<_> = items.trim_matches(['(', ')']).split(' ').map(told).collect();
     format!("* STATUS \"{name}\" ({})", items.join(" "))
 }
 
@@ -322,6 +332,9 @@ fn fetched(seq: usize, message: &Message, items: &str, by_uid: bool) -> Vec<u8> 
     }
     if items.contains("X-GM-MSGID") {
         parts.push(format!("X-GM-MSGID {}", message.gmail_id()).into_bytes());
+    }
+    if let (true, Some(id)) = (items.contains("EMAILID"), message.email_id()) {
+        parts.push(format!("EMAILID ({id})").into_bytes());
     }
     if items.contains("INTERNALDATE") {
         parts.push(format!("INTERNALDATE \"{}\"", clock::internal_date(message.date)).into_bytes());

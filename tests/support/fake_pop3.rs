@@ -1,5 +1,6 @@
 //! A POP3 server in this process that can lie: its maildrop is open to the test, and any command can be answered otherwise.
 
+use super::fake_store::Filter;
 use super::message::wire_lines;
 use super::peer::{Command, Conversation, Handler, Peer, Report};
 use std::io::{ErrorKind, Result};
@@ -23,6 +24,8 @@ pub struct Maildrop {
     pub messages: Vec<Message>,
     /// How many sessions ended by QUIT.
     pub quits: u32,
+    /// What becomes of honest answers on their way out.
+    pub filter: Filter,
 }
 
 impl Default for Maildrop {
@@ -32,6 +35,7 @@ impl Default for Maildrop {
             capabilities: ["USER", "UIDL", "TOP", "PIPELINING", "RESP-CODES"].map(str::to_owned).to_vec(),
             messages: Vec::new(),
             quits: 0,
+            filter: Filter::default(),
         }
     }
 }
@@ -127,7 +131,8 @@ pub fn serve(c: &mut Conversation, maildrop: &Mutex<Maildrop>, hook: &Hook) -> R
             held.messages.retain(|m| !gone(m));
             held.quits += 1;
         }
-        c.send(bytes)?;
+        let filter = lock().filter.clone();
+        c.send(filter.apply(&command, bytes))?;
         if quits {
             return Ok(());
         }

@@ -1,7 +1,10 @@
 //! What the fake IMAP server holds and says of itself.
 
 use super::message::wire_lines;
+use super::peer::Command;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
 
 /// One message on the fake server.
 #[derive(Clone, Debug)]
@@ -18,10 +21,17 @@ pub struct Message {
 }
 
 impl Message {
-    /// What Gmail calls it in every folder: the same for the same content.
+    /// What a server with OBJECTID calls it: what its field `X-Email-Id` says, be it true or not.
+    pub fn email_id(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.bytes);
+        text.lines().find_map(|line| line.strip_prefix("X-Email-Id: ")).map(str::to_owned)
+    }
+
+    /// What Gmail calls it in every folder: the same for the same content, but where `X-Email-Id` says something else.
     pub fn gmail_id(&self) -> u64 {
         let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-        self.bytes.iter().fold(0xcbf2_9ce4_8422_2325, mix) >> 1
+        let named = self.email_id().map(String::into_bytes);
+        named.as_ref().unwrap_or(&self.bytes).iter().fold(0xcbf2_9ce4_8422_2325, mix) >> 1
     }
 }
 
@@ -59,6 +69,35 @@ pub struct Store {
     pub capabilities: String,
     /// By the name as it goes over the wire.
     pub folders: BTreeMap<String, Folder>,
+    /// What becomes of honest answers on their way out.
+    pub filter: Filter,
+}
+
+/// Changes the answer to a command, the tagged line included.
+#[derive(Clone, Default)]
+pub struct Filter(Option<Arc<Rewrite>>);
+
+type Rewrite = dyn Fn(&Command, Vec<u8>) -> Vec<u8> + Send + Sync;
+
+impl Filter {
+    /// One that does this.
+    pub fn new(rewrite: impl Fn(&Command, Vec<u8>) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(rewrite)))
+    }
+
+    /// The answer as it goes out.
+    pub fn apply(&self, command: &Command, answer: Vec<u8>) -> Vec<u8> {
+        match &self.0 {
+            Some(rewrite) => rewrite(command, answer),
+            None => answer,
+        }
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Filter({})", self.0.is_some())
+    }
 }
 
 impl Default for Store {
@@ -67,6 +106,7 @@ impl Default for Store {
             greeting: "* OK ready".into(),
             capabilities: "IMAP4rev1".into(),
             folders: BTreeMap::from([("INBOX".to_owned(), Folder::default())]),
+            filter: Filter::default(),
         }
     }
 }

@@ -66,10 +66,10 @@ need_build_packages() {
     fi
 }
 
-# What the whole test suite needs beside it: fault injection, a second Maildir reader, the tools from which people move in, and Courier and
-# Cyrus, which stand beside Dovecot unpacked (a test that misses them fails and says why).
+# What the whole test suite needs beside it: fault injection, a second Maildir reader, a keyring, the tools from which people move in, and
+# Courier and Cyrus, which stand beside Dovecot unpacked (a test that misses them fails and says why).
 need_test_packages() {
     need_build_packages
-    need_packages strace mblaze isync offlineimap3 getmail6 fetchmail mpop
+    need_packages strace mblaze gnome-keyring libsecret-tools dbus-daemon isync offlineimap3 getmail6 fetchmail mpop
     bash "$(dirname "${BASH_SOURCE[0]}")/other_servers.sh" >/dev/null || echo "The tests on Courier and Cyrus will fail." >&2
 }

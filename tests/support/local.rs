@@ -180,6 +180,8 @@ impl Local {
         let flags = self.messages(from).into_iter().find(|m| m.place == shown).map(|m| m.flags).unwrap_or_default();
         let name = path.file_name().and_then(|n| n.to_str()).expect("a name");
         let unique = name.split(":2,").next().unwrap_or(name);
+        // What mbsync puts into a name is the old folder's UID, which a mail reader has to leave out.
+        let unique = unique.split(",U=").next().unwrap_or(unique);
         let target = self.dir(to).join("cur").join(format!("{unique}:2,{}", self.letters(to, &flags)));
         rename(path, &target);
         target

@@ -307,7 +307,7 @@ impl Peer {
         let handlers: Vec<Arc<Handler>> = handlers.into_iter().map(Arc::new).collect();
         let (ears, complaints, stopped) = (heard.clone(), failures.clone(), stop.clone());
         let thread = thread::spawn(move || {
-            let mut running = Vec::new();
+            let mut running: Vec<JoinHandle<()>> = Vec::new();
             for (number, client) in listener.incoming().flatten().enumerate() {
                 if stopped.load(Ordering::Acquire) {
                     break;
@@ -315,6 +315,8 @@ impl Peer {
                 let Some(handler) = handlers.get(number).or(handlers.last()).cloned() else { break };
                 guarded(&ears).push(Vec::new());
                 let (heard, failures) = (ears.clone(), complaints.clone());
+                // A thread that is not let go of keeps its stack: a peer of many thousand connections would run out of them.
+                running.retain(|thread| !thread.is_finished());
                 running.push(thread::spawn(move || {
                     if let Err(e) = converse(client, number, heard, &handler) {
                         guarded(&failures).push(format!("connection {number}: {e}"));

@@ -393,6 +393,38 @@ fn a_backup_goes_to_another_account_folder_by_folder_and_whatever_its_size() {
     assert_eq!(moved, [0; 4], "{}", outcome.stdout);
 }
 
+/// As when the disk of the backup is not mounted: that is no empty backup.
+#[test]
+fn a_backup_that_is_not_there_is_told_of() {
+    let rig = Rig::usual("unmounted");
+    let outcome = rig.ferry.run(&["restore", ACCOUNT]);
+    outcome.assert_code(78);
+    assert!(outcome.stderr.contains("there is no Maildir at"), "{}", outcome.stderr);
+    assert!(!rig.local().root.exists());
+    let rig = archived("mistyped");
+    let outcome = rig.ferry.json(&["restore", ACCOUNT, "--folder", "List/*"]);
+    outcome.assert_code(0);
+    assert!(outcome.events_of("warning")[0]["message"].as_str().is_some_and(|m| m.contains("matches no folder")));
+    let session = &mut rig.mailbox();
+    session.store("INBOX", 1, &flags("S"));
+    rig.local().delete(Path::new(&rig.local().messages("INBOX")[0].place));
+    let text = rig.ferry.run(&["verify", "-v"]);
+    text.assert_code(65);
+    assert!(text.stderr.contains("different (exit 65)"), "{}", text.stderr);
+}
+
+/// Messages come back in the order of their dates, which most programs show.
+#[test]
+fn the_order_of_dates_is_that_of_the_server() {
+    let rig = whole_mailbox("order");
+    wipe_all(&rig);
+    rig.ferry.json(&["restore", ACCOUNT]).assert_code(0);
+    for (folder, messages) in rig.remote() {
+        let dates: Vec<i64> = messages.iter().map(|m| m.date).collect();
+        assert!(dates.is_sorted(), "{folder}: {dates:?}");
+    }
+}
+
 #[test]
 fn what_may_not_be_filled_is_told_by_a_restore_each_time() {
     let mut rig = archived("closed");

@@ -172,5 +172,14 @@ mod tests {
             let _ = tokens(status, &body);
             let _ = device(status, &body);
         }
+
+        #[test]
+        fn mutations_of_json(body in crate::mutated::mutated(vec![
+            br#"{"access_token":"ya29.x","expires_in":3599,"refresh_token":"r","scope":"https://mail.google.com/","token_type":"Bearer"}"#.to_vec(),
+            br#"{"error":"invalid_grant","error_description":"AADSTS70008: \u001b[2J"}"#.to_vec(),
+            br#"{"device_code":"d","user_code":"ABCD","verification_uri":"https://x/y","expires_in":900,"interval":5}"#.to_vec(),
+        ], &["{", "}", "[", "]", ":", ",", "\"", "null", "true", "-1", "1e999", "\\u0000", "\\ud800", "[[[[[[[[[[[[[[[["]), status in prop::sample::select(vec![200u16, 400, 401, 500])) {
+            let _ = (tokens(status, &body).is_ok(), device(status, &body).is_ok());
+        }
     }
 }

@@ -40,11 +40,14 @@ impl Client {
         Ok(client)
     }
 
-    /// Whether the profile means an application without a user (Microsoft 365 app-only): a client secret, and no
-    /// address where a person could sign in.
+    /// Whether the profile means an application without a user: a client secret, and no address where a person could
+    /// sign in, or the scope by which Microsoft 365 means this grant.
     #[must_use]
     pub fn is_app_only(&self) -> bool {
-        self.settings.client_secret.is_some() && self.settings.auth_url.is_none() && self.settings.device_url.is_none()
+        let settings = &self.settings;
+        let nobody = settings.auth_url.is_none() && settings.device_url.is_none();
+        let default = !settings.scopes.is_empty() && settings.scopes.iter().all(|scope| scope.ends_with("/.default"));
+        settings.client_secret.is_some() && (nobody || default)
     }
 
     /// A new access token for a refresh token (RFC 6749 §6). Where the server names no new refresh token the old stays.

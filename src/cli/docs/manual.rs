@@ -71,16 +71,18 @@ fn output(out: &mut Roff) {
     out.section("OUTPUT")
         .text(
             "On a terminal there is a progress bar while work goes on and one summary line per account. Elsewhere nothing \
-             is printed unless something is wrong, so that cron sends no mail; `-v` adds the summary. Errors say what \
+             is printed unless something is wrong, so that cron sends no mail; `-v` adds the summary, and everywhere a line for \
+             each folder in which something changed. Errors say what \
              failed, why in the server's own words, and what to do. Data that was asked for goes to standard output, \
              everything else to standard error.",
         )
         .text(
             "With `--json` standard output holds one object a line, each with `event` and `time`, and where it applies \
-             `account` and `folder`. Events of a run are `account_started`, `folder`, `planned` (with -n), `warning`, \
-             `error` (with `kind`, `message`, `hint`) and one `summary` per account with `downloaded`, `uploaded`, \
-             `flags_local`, `flags_remote`, `deleted_local`, `deleted_remote`, `moved_local`, `moved_remote`, `skipped`, \
-             `folders`, `bytes_in`, `bytes_out`, `round_trips`, `elapsed_ms`, `result` (ok, partial, failed) and `exit`. \
+             `account` and `folder`. Events of a run are `account_started`, `planned` (with -n), `warning`, `error` (with \
+             `kind`, `message`, `hint`), a `folder` for each in which something was done, and one `summary` per account; the \
+             two have `downloaded`, `uploaded`, \
+             `flags_local`, `flags_remote`, `deleted_local`, `deleted_remote`, `moved_local`, `moved_remote`, `skipped`, and \
+             the summary also `folders`, `bytes_in`, `bytes_out`, `round_trips`, `elapsed_ms`, `result` (ok, partial, failed) and `exit`. \
              `status`, `check`, `folders` and `verify` print one object per account, check, folder or difference. Later \
              versions may add fields and events.",
         );
@@ -99,6 +101,10 @@ fn files(out: &mut Roff) {
              messages by content and downloads nothing that is there.",
         )
         .item(
+            "~/.local/state/mailferry/tokens/",
+            "Tokens of accounts that sign in by OAuth 2.0, mode 0600; under $XDG_STATE_HOME if that is set.",
+        )
+        .item(
             "FOLDER/dovecot-keywords",
             "The names of the keywords that the letters a to z in file names stand for, in Dovecot's format.",
         );
@@ -108,6 +114,11 @@ fn environment(out: &mut Roff) {
     out.section("ENVIRONMENT")
         .item("MAILFERRY_CONFIG", "The config file, unless `--config` names one.")
         .item("XDG_CONFIG_HOME, HOME", "Where the config file is looked for; HOME is also `~` in paths.")
+        .item("XDG_STATE_HOME", "Where tokens of OAuth 2.0 are kept, if it is set.")
+        .item(
+            "DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR",
+            "The session bus, on which `password_keyring` finds the keyring. cron has none.",
+        )
         .item("CREDENTIALS_DIRECTORY", "Set by systemd: an account without a password key takes the password from the file mailferry.ACCOUNT in it.")
         .item("NO_COLOR", "No colours, unless `--color always` is given.")
         .item(
@@ -174,8 +185,12 @@ fn limitations(out: &mut Roff) {
             "POP3 ends every message with a line end: one whose last line has none on the server has one after a fetch.",
         )
         .text(
-            "COMPRESS is used on slow lines alone (below some 3 MB a second), UTF8=ACCEPT never: folder names go in modified \
-             UTF-7, which every server knows.",
+            "COMPRESS is used on slow lines alone (below some 3 MB a second and connection, which half a megabyte shows), and \
+             never with a server on this machine.",
+        )
+        .text(
+            "A message with NUL bytes is uploaded only to a server with BINARY; elsewhere it stays here, told with every run. \
+             Many servers, Dovecot among them, show such bytes as others to whoever fetches them.",
         )
         .text("It writes nothing but Maildir, sends no mail and does not filter. It is made for Linux.");
 }
@@ -183,8 +198,10 @@ fn limitations(out: &mut Roff) {
 /// The sections of a command's page after its options.
 pub(super) fn command(name: &str) -> String {
     let mut out = Roff::default();
-    if name == "watch" {
-        watch(&mut out);
+    match name {
+        "watch" => watch(&mut out),
+        "import" => import(&mut out),
+        _ => {}
     }
     out.section("EXIT STATUS");
     let relevant: &[&str] = match name {
@@ -210,11 +227,14 @@ pub(super) fn command(name: &str) -> String {
 fn watch(out: &mut Roff) {
     out.section("HOW IT WATCHES")
         .text(
-            "A server with NOTIFY tells of all folders on one connection. Elsewhere IDLE listens to INBOX, and as far as \
+            "A server with NOTIFY tells of all your folders on one connection (those that others share are looked at every \
+             `poll_interval`). Elsewhere IDLE listens to INBOX, and as far as \
              `connections` allows to the most active other folders; one connection always stays for the work, so with \
              `connections = 1` nothing listens. Every `poll_interval` everything is looked at, whatever was told. Changes \
-             in the Maildir are seen at once; a deletion there is believed, and a new message there sent, after two seconds. \
-             POP3 accounts are asked every `poll_interval`.",
+             in the Maildir are seen at once; a new message there is sent when it is two seconds old. New folders are heard of \
+             by NOTIFY, and otherwise seen with the next round. What a round itself changes in the Maildir starts no other. \
+             POP3 accounts are asked every `poll_interval`. Where the system has no inotify watches left, one warning says so, and \
+             the Maildir is looked at every `poll_interval`.",
         )
         .text(
             "Each round is what `run` would do, and takes the Maildir for its time only: a cron line beside it does no harm. \
@@ -230,6 +250,25 @@ fn watch(out: &mut Roff) {
         "It tells systemd when it is ready, how it is (`systemctl --user status mailferry-watch`), and that it lives. A \
          secret that a command must ask for is asked for at the start and kept in memory.",
     );
+}
+
+fn import(out: &mut Roff) {
+    out.section("MOVING IN")
+        .text(
+            "Let the old program finish a last run and switch it off. Write the profile, read its warnings, then take over \
+             its state, and look at what the first run would do:",
+        )
+        .code("mailferry import mbsync > ~/.config/mailferry/config.toml\nmailferry import mbsync --state -n\nmailferry import mbsync --state\nmailferry sync -n")
+        .text(
+            "`--state` gives the folders of mbsync and OfflineIMAP the names that mailferry uses (nested, in UTF-8) and puts \
+             aside files of mbsync that only stand for a message over its MaxSize. The first sync then matches messages by \
+             their headers, sizes and, in doubt, contents: what both sides have is neither downloaded nor uploaded. Of \
+             getmail, fetchmail and mpop it remembers which messages were fetched.",
+        )
+        .text(
+            "What was changed after the old program's last run is carried across like any change; only a deletion since \
+             then is not known as one, and the message comes back.",
+        );
 }
 
 fn command_examples(name: &str) -> &'static [(&'static str, &'static str)] {

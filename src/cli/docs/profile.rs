@@ -70,6 +70,13 @@ pub(super) fn page() -> Vec<u8> {
     }
     steps(&mut out, "Google, step by step:", &GOOGLE);
     steps(&mut out, "Microsoft, step by step:", &MICROSOFT);
+    steps(&mut out, "Microsoft 365 without a person (a server that archives mailboxes, for instance):", &APPLICATION);
+    out.code(APPLICATION_EXAMPLE);
+    out.text(
+        "Tokens are kept in `~/.local/state/mailferry/tokens` (under $XDG_STATE_HOME if that is set), a file of mode 0600 \
+         for each user at a server. Runs at the same time renew a token once and share it.",
+    );
+    super::recipes::section(&mut out);
     out.section("PROVIDERS").text("The values of `provider`, and what each wants:");
     for preset in PRESETS {
         let servers: Vec<String> = [("IMAP", preset.imap), ("POP3", preset.pop3)]
@@ -121,6 +128,27 @@ const MICROSOFT: [&str; 6] = [
     "If the server says `User is authenticated but not connected`, IMAP or POP3 is switched off for the mailbox.",
 ];
 
+const APPLICATION: [&str; 5] = [
+    "Register an application as above, in the company's own tenant and for it alone; it needs no redirect URI.",
+    "Under API permissions add the application permission IMAP.AccessAsApp (or POP.AccessAsApp) of Office 365 Exchange Online; an administrator must consent. Under Certificates and secrets make a client secret.",
+    "In the PowerShell of Exchange Online run New-ServicePrincipal with the ids of the application and of its object under Enterprise applications, and Add-MailboxPermission with FullAccess for every mailbox that it may read.",
+    "Put it into the profile as below; `user` is the mailbox's address, and TENANT the company's tenant id.",
+    "Nobody signs in: `mailferry check ACCOUNT` tests it.",
+];
+
+/// The profile of an application; a test loads it.
+const APPLICATION_EXAMPLE: &str = r#"[accounts.shared]
+provider = "outlook"
+protocol = "imap"
+user = "shared@company.example"
+
+[accounts.shared.oauth2]
+client_id = "00000000-0000-0000-0000-000000000000"
+client_secret = "the secret's value"
+token_url = "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"
+scopes = ["https://outlook.office365.com/.default"]
+"#;
+
 fn steps(out: &mut Roff, title: &str, steps: &[&str]) {
     out.text(title);
     for (number, step) in steps.iter().enumerate() {
@@ -141,6 +169,10 @@ mod tests {
         let config = config::parse(EXAMPLE, Path::new("example"), &world).unwrap();
         assert_eq!(config.accounts.len(), 4);
         assert_eq!(config.accounts[0].sync.max_delete, 30);
+        let shared = config::parse(APPLICATION_EXAMPLE, Path::new("example"), &world).unwrap().accounts.remove(0);
+        let settings = shared.login.oauth2.unwrap();
+        let client = crate::auth::oauth::Client::new(&settings, std::time::Duration::from_secs(1), None).unwrap();
+        assert!(client.is_app_only() && settings.token_url.is_some_and(|url| url.contains("TENANT")));
     }
 
     #[test]

@@ -168,7 +168,7 @@ fn the_debian_package_names_every_page_and_completion() {
         let packed = !page.path.ends_with("_mailferry.ps1") && !page.path.ends_with(".elv");
         assert_eq!(MANIFEST.contains(&page.path), packed, "{}", page.path);
     }
-    for glob in ["\"man/*.1\"", "\"man/*.5\"", "\"README.md\"", "\"target/release/mailferry\""] {
+    for glob in ["\"man/*.1\"", "\"man/*.5\"", "\"systemd/*\"", "\"README.md\"", "\"target/release/mailferry\""] {
         assert!(MANIFEST.contains(glob), "{glob}");
     }
 }

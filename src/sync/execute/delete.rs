@@ -67,8 +67,7 @@ impl Run<'_, '_> {
         // The row goes only when the file cannot come back after a power cut (HAZARDS 7).
         touched.sync()?;
         self.engine.state().commit(|db| rows.iter().try_for_each(|row| base::delete(db, row.id)))?;
-        self.count(|s| s.deleted_local += removed);
-        Ok(())
+        self.count(folder, |s| s.deleted_local += removed)
     }
 
     fn delete_there(&self, conn: &mut Conn, folder: FolderId, doomed: &[Doomed]) -> Result<(), Error> {
@@ -109,7 +108,7 @@ impl Run<'_, '_> {
                 }
                 Ok(())
             })?;
-            self.count(|s| s.deleted_remote += set.len());
+            self.count(folder, |s| s.deleted_remote += set.len())?;
             if gone && !local.is_empty() {
                 self.delete_here(folder, &local.into_iter().collect::<Vec<_>>())?;
             }
@@ -123,7 +122,10 @@ impl Run<'_, '_> {
         for row in rows {
             let Some(name) = &row.identity.email_id else { continue };
             let others = self.engine.state().rows_by_email_id(name)?;
-            let held = others.iter().any(|o| o.folder != row.folder && o.uid.is_some() && o.file.is_some());
+            // A name that stands for several contents is none.
+            let same = |o: &&Row| o.identity.digest.is_some() && o.identity.digest == row.identity.digest;
+            let mut elsewhere = others.iter().filter(|o| o.folder != row.folder).filter(same);
+            let held = elsewhere.any(|o| o.uid.is_some() && o.file.is_some());
             if held && let Some(doomed) = plan.get_mut(&row.id).filter(|d| d.removal == Removal::Trash) {
                 doomed.removal = Removal::Expunge;
             }

@@ -176,7 +176,7 @@ impl Run<'_, '_> {
             };
             for want in part.wants.values().filter(|w| there.contains(w.message().uid)) {
                 self.engine.fail_message(&target.name, &format!("UID {}", want.message().uid), &NotGiven);
-                self.count(|s| s.skipped += 1);
+                self.count(part.folder, |s| s.skipped += 1)?;
             }
             let open: Vec<&Want> = part.wants.values().filter(|w| there.contains(w.message().uid)).collect();
             self.engine.state().commit(|db| {

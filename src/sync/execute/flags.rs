@@ -62,8 +62,7 @@ impl Run<'_, '_> {
             }
             Ok(())
         })?;
-        self.count(|s| s.flags_remote += stored);
-        Ok(())
+        self.count(folder, |s| s.flags_remote += stored)
     }
 
     fn rename_files(&self, folder: FolderId, changes: &[Change], rows: &mut BTreeMap<RowId, Row>) -> Result<(), Error> {
@@ -100,7 +99,7 @@ impl Run<'_, '_> {
         }
         touched.sync()?;
         self.engine.state().commit(|db| renamed.iter().try_for_each(|row| base::update(db, row)))?;
-        self.count(|s| s.flags_local += renamed.len() as u64);
+        self.count(folder, |s| s.flags_local += renamed.len() as u64)?;
         let mut report = self.engine.report();
         report
             .changed

@@ -204,11 +204,10 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Counts something done.
-    fn count(&self, change: impl FnOnce(&mut crate::ui::event::Summary)) {
-        let mut report = self.engine.report();
-        report.progress = true;
-        change(&mut report.summary);
+    /// Counts something done in a folder.
+    fn count(&self, folder: FolderId, change: impl Fn(&mut crate::ui::event::Figures)) -> Result<(), Error> {
+        self.engine.report().count(&self.folder(folder)?.name, change);
+        Ok(())
     }
 
     /// A right that is lacking is no failure: what is not permitted waits, is told of once, and is tried again.

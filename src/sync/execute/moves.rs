@@ -82,8 +82,7 @@ impl Run<'_, '_> {
         }
         touched.sync()?;
         self.engine.state().commit(|db| done.iter().try_for_each(|row| base::update(db, row)))?;
-        self.count(|s| s.moved_local += done.len() as u64);
-        Ok(())
+        done.iter().try_for_each(|row| self.count(row.folder, |s| s.moved_local += 1))
     }
 
     fn move_file(&self, touched: &mut Touched, rename: &Rename, row: &Row) -> Result<Row, Error> {
@@ -169,8 +168,7 @@ impl Run<'_, '_> {
             }
             intents.iter().try_for_each(|&id| intent::delete(db, id))
         })?;
-        self.count(|s| s.moved_remote += done);
-        Ok(())
+        self.count(to, |s| s.moved_remote += done)
     }
 
     /// The UIDNEXT of a folder as it was seen before this run changed anything.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::time::Instant;
 
-use crate::imap::{Append, AppendHow, Appended, FetchSet, Items};
+use crate::imap::{Append, AppendHow, Appended, Body, FetchSet, Form, FormReader, Items};
 use crate::mail::{MessageId, Uid};
 use crate::maildir::{FolderDir, Place, read};
 use crate::severity::{Retry, Severity as _};
@@ -46,6 +46,22 @@ impl Read for Lazy<'_> {
     }
 }
 
+impl Body for Lazy<'_> {
+    fn form(&mut self) -> io::Result<Form> {
+        let mut file = read::open(self.dir, &self.place).map_err(io::Error::other)?.file;
+        let mut chunk = [0; 32 << 10];
+        let mut look = FormReader::default();
+        loop {
+            match file.read(&mut chunk) {
+                Ok(0) => return Ok(look.form()),
+                Ok(n) => look.update(chunk.get(..n).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
 impl Run<'_, '_> {
     pub(super) fn upload(&self, ops: Vec<Op>) -> Result<(), Error> {
         let mut by_folder: BTreeMap<FolderId, Vec<LocalNew>> = BTreeMap::new();
@@ -59,7 +75,9 @@ impl Run<'_, '_> {
             false => self.engine.with_spare(|conn| conn.session.sample())?,
         };
         let mut batches = Vec::new();
-        for (folder, messages) in by_folder {
+        for (folder, mut messages) in by_folder {
+            // The server numbers them as they come, and clients show them in that order.
+            messages.sort_by_key(|message| message.date);
             let mut batch: Vec<LocalNew> = Vec::new();
             let mut bytes = 0;
             for message in messages {
@@ -95,8 +113,10 @@ impl Run<'_, '_> {
         crate::checkpoint::hit("upload.intended");
         let all: Vec<usize> = (0..batch.len()).collect();
         let mut results = self.append(conn, folder, batch, &all, AppendHow::Batched)?;
-        let refused: Vec<usize> = failed(&results, |e| !e.is_fatal());
-        if refused.len() > 1 && conn.session.is_alive() {
+        let refused: Vec<usize> = failed(&results, |e| !e.is_fatal() && !matches!(e, crate::imap::Error::Nul));
+        // One message alone is sent again only where there is another way to send it.
+        let again = refused.len() > usize::from(!conn.session.utf8_names());
+        if again && conn.session.is_alive() {
             // A refused batch is looked up before anything of it is sent again, and then goes one by one.
             let found = self.look_up(conn, folder, uid_next, batch, &refused)?;
             let rest: Vec<usize> = refused.into_iter().filter(|i| !found.contains_key(i)).collect();
@@ -159,6 +179,12 @@ impl Run<'_, '_> {
         for &i in which {
             let Some(local) = batch.get(i) else { continue };
             let Some(place) = Place::from_bytes(&local.place) else { continue };
+            // A mail reader may have renamed, moved or deleted it since: found out before the server is told of it, this costs nothing,
+            // and the next run sees what became of it.
+            if read::open(&target.dir, &place).is_err() {
+                self.mark_failed(folder);
+                continue;
+            }
             let lazy = Lazy { dir: &target.dir, place, open: None, done: false };
             bodies.push((i, mask.keep(&local.flags), local, lazy));
         }
@@ -246,8 +272,7 @@ impl Run<'_, '_> {
             }
             Ok(())
         })?;
-        self.count(|s| s.uploaded += sent);
-        Ok(())
+        self.count(folder, |s| s.uploaded += sent)
     }
 
     fn report_failures(
@@ -274,7 +299,7 @@ impl Run<'_, '_> {
             }
             let name = batch.get(i).map(|l| String::from_utf8_lossy(&l.place).into_owned()).unwrap_or_default();
             self.mark_failed(folder);
-            self.count(|s| s.skipped += 1);
+            self.count(folder, |s| s.skipped += 1)?;
             let target = self.folder(folder)?;
             self.engine.fail_message(&target.name, &name, &error);
         }

@@ -49,6 +49,7 @@ pub(super) fn walk(engine: &mut Engine<'_>, how: Thoroughness) -> Result<(), Err
 fn prepare(engine: &Engine<'_>) -> Result<Folders, Error> {
     let mut conn = engine.connection()?;
     let listed = places::list(engine, &mut conn)?;
+    places::note_unmatched(engine, &listed)?;
     let rules = FolderRules {
         create: true,
         delete: false,

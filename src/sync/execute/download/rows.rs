@@ -1,6 +1,6 @@
 //! What was received: durable in batches, then its rows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::mail::Flags;
 use crate::maildir::Batch;
@@ -45,7 +45,7 @@ impl Run<'_, '_> {
         let delivered = batch.commit()?;
         crate::checkpoint::hit("download.delivered");
         let mut paths = Vec::new();
-        let mut new = 0;
+        let mut new: BTreeMap<FolderId, u64> = BTreeMap::new();
         self.engine.state().commit(|db| {
             for id in &folders {
                 if let Some(validity) = self.validity(*id) {
@@ -83,11 +83,11 @@ impl Run<'_, '_> {
                 if let Some(target) = self.folders.get(&folder) {
                     paths.push(target.dir.path_of(&message.place));
                 }
-                new += 1;
+                *new.entry(folder).or_default() += 1;
             }
             Ok(())
         })?;
-        self.count(|s| s.downloaded += new);
+        new.into_iter().try_for_each(|(folder, new)| self.count(folder, |s| s.downloaded += new))?;
         self.engine.report().changed.extend(paths);
         Ok(())
     }
