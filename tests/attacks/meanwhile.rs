@@ -100,16 +100,23 @@ fn a_mail_reader_at_work_all_the_time() {
     }
     rig.ferry.sync();
     rig.assert_in_step();
-    let mut count: BTreeMap<String, usize> = BTreeMap::new();
+    let mut places: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let remote = rig.remote();
     for folder in ["INBOX", "Work", "Trash"] {
-        for message in rig.remote()[folder].iter() {
-            *count.entry(subject(&message.bytes)).or_default() += 1;
+        for message in &remote[folder] {
+            places.entry(subject(&message.bytes)).or_default().push(folder);
         }
     }
     assert!(diary.added.len() + diary.deleted.len() > 3, "the reader did next to nothing");
     for name in all.iter().chain(&diary.added) {
-        let found = count.get(name).copied().unwrap_or(0);
-        assert_eq!(found, 1, "{name} stands {found} times (deleted: {})", diary.deleted.contains(name));
+        let found = places.get(name).cloned().unwrap_or_default();
+        let (gone, deleted) = (!found.iter().any(|f| *f != "Trash"), diary.deleted.contains(name));
+        // A move whose two ends no single run saw at rest is an arrival, and later a deletion: then a copy lies in the Trash.
+        assert!(
+            !found.is_empty() && found.iter().filter(|f| **f != "Trash").count() <= 1,
+            "{name} stands in {found:?} ({deleted})"
+        );
+        assert!(!gone || deleted, "{name} is only in the Trash, and nobody deleted it");
     }
 }
 
@@ -290,7 +297,7 @@ fn a_server_that_crawls() {
             for byte in text.bytes() {
                 c.send([byte])?;
                 // The pace of the line, not a wait for anything.
-                std::thread::sleep(Duration::from_millis(25));
+                std::thread::sleep(Duration::from_millis(10));
             }
             Ok::<(), std::io::Error>(())
         };
