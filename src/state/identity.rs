@@ -4,8 +4,7 @@
 //! beginnings and ends of runs it has counted: a file beside it has counted more.
 
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -41,8 +40,8 @@ fn here(root: &Path, database: &Path) -> Result<String, Error> {
 fn write_count(path: &Path, count: u64) -> std::io::Result<()> {
     let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
     let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(path)?;
-    file.write_all(format!("{count:020}\n").as_bytes())
+    let file = options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(path)?;
+    file.write_all_at(format!("{count:020}\n").as_bytes(), 0)
 }
 
 impl State {

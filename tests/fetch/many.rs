@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const MESSAGES: usize = 10_000;
 /// What one interruption may cost: the batch that was not yet durable, and what was under way.
-const LOST_WORK: usize = 1_500;
+const LOST_WORK: usize = 4_600;
 
 fn body(n: usize) -> Vec<u8> {
     format!("Subject: {n}\nMessage-ID: <{n}@example.org>\n\nthis is {n}\n").into_bytes()
@@ -37,7 +37,7 @@ fn ten_thousand_interrupted_anywhere() {
     let retrieved = || fake.heard().matches("RETR ").count();
     let here = |ferry: &Ferry| ferry.local().messages("INBOX").len();
     // Killed between files and rows, and behind a commit.
-    for point in ["fetch.delivered:2", "fetch.recorded:3"] {
+    for point in ["fetch.delivered:2", "fetch.recorded:1"] {
         ferry.env("MAILFERRY_CHECKPOINT", point);
         assert!(fetch(&ferry).signal.is_some(), "{point}");
     }

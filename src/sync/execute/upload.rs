@@ -1,7 +1,8 @@
 //! Uploads: intents first, then APPENDs in flights, then rows. What was answered OK is never sent again (HAZARDS 14, 15).
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Seek as _};
 use std::time::Instant;
 
 use crate::imap::{Append, AppendHow, Appended, Body, FetchSet, Form, FormReader, Items};
@@ -21,12 +22,30 @@ const BATCH: usize = 500;
 /// At most so many bytes.
 const BATCH_BYTES: u64 = 32 << 20;
 
+/// Of a batch so small the files stay open from the moment they are announced: a mail reader that renames one meanwhile harms nothing.
+const HELD: usize = 64;
+
 /// A file that is opened when its turn comes and closed when it is read: 500 waiting messages hold no descriptor.
 struct Lazy<'a> {
     dir: &'a FolderDir,
     place: Place,
-    open: Option<Box<dyn Read>>,
+    /// The file, if it is held.
+    held: Option<File>,
+    reader: Option<Box<dyn Read>>,
     done: bool,
+}
+
+impl Lazy<'_> {
+    fn open(&self) -> io::Result<File> {
+        match &self.held {
+            Some(file) => {
+                let mut file = file.try_clone()?;
+                file.rewind()?;
+                Ok(file)
+            }
+            None => Ok(read::open(self.dir, &self.place).map_err(io::Error::other)?.file),
+        }
+    }
 }
 
 impl Read for Lazy<'_> {
@@ -34,13 +53,12 @@ impl Read for Lazy<'_> {
         if self.done {
             return Ok(0);
         }
-        if self.open.is_none() {
-            let message = read::open(self.dir, &self.place).map_err(io::Error::other)?;
-            self.open = Some(Box::new(read::wire_reader(message.file)));
+        if self.reader.is_none() {
+            self.reader = Some(Box::new(read::wire_reader(self.open()?)));
         }
-        let n = self.open.as_mut().map_or(Ok(0), |reader| reader.read(buffer))?;
+        let n = self.reader.as_mut().map_or(Ok(0), |reader| reader.read(buffer))?;
         if n == 0 && !buffer.is_empty() {
-            (self.open, self.done) = (None, true);
+            (self.held, self.reader, self.done) = (None, None, true);
         }
         Ok(n)
     }
@@ -48,7 +66,7 @@ impl Read for Lazy<'_> {
 
 impl Body for Lazy<'_> {
     fn form(&mut self) -> io::Result<Form> {
-        let mut file = read::open(self.dir, &self.place).map_err(io::Error::other)?.file;
+        let mut file = self.open()?;
         let mut chunk = [0; 32 << 10];
         let mut look = FormReader::default();
         loop {
@@ -181,11 +199,12 @@ impl Run<'_, '_> {
             let Some(place) = Place::from_bytes(&local.place) else { continue };
             // A mail reader may have renamed, moved or deleted it since: found out before the server is told of it, this costs nothing,
             // and the next run sees what became of it.
-            if read::open(&target.dir, &place).is_err() {
+            let Ok(message) = read::open(&target.dir, &place) else {
                 self.mark_failed(folder);
                 continue;
-            }
-            let lazy = Lazy { dir: &target.dir, place, open: None, done: false };
+            };
+            let held = (which.len() <= HELD).then_some(message.file);
+            let lazy = Lazy { dir: &target.dir, place, held, reader: None, done: false };
             bodies.push((i, mask.keep(&local.flags), local, lazy));
         }
         let mut messages: Vec<Append<'_>> = bodies
