@@ -149,8 +149,9 @@ mod tests {
             assert_eq!(Held::take(&store, how, &stop).err().map(|e| e.kind()), Some(Kind::TryLater));
         }
         drop(held);
+        // Other tests of this process start programs: until such a child has become its program it holds the lock, too.
         for how in [LOOK, WORK] {
-            let held = Held::take(&store, how, &stop).map_err(|e| e.to_string()).unwrap();
+            let held = Held::take(&store, How { wait: true, ..how }, &stop).map_err(|e| e.to_string()).unwrap();
             assert_eq!(held.continuity, Continuity::Same);
         }
     }

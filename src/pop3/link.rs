@@ -58,14 +58,14 @@ impl Link {
         Ok(self.stream.flush()?)
     }
 
-    /// To be called when every command is answered: that nothing more has come.
+    /// To be called when every command is answered: that nothing more has come, or comes within `patience` unless the server hangs up.
     ///
     /// # Errors
     /// [`Error::Protocol`] with what came: it would pass for the answer to the next command.
-    pub fn nothing_unasked(&mut self, command: &'static str) -> Result<(), Error> {
+    pub fn nothing_unasked(&mut self, command: &'static str, patience: Duration) -> Result<(), Error> {
         if !self.has_input() {
             // A connection that is closed by now is told of by whoever needs it next.
-            let _ = self.stream.wait_readable(Duration::ZERO, &[]);
+            let _ = self.stream.wait_readable(patience, &[]);
         }
         let line = self.stream.buffered().split(|&c| c == b'\n').next().unwrap_or_default();
         if self.has_input() { Err(Error::protocol(command, line.trim_ascii_end())) } else { Ok(()) }

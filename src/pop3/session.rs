@@ -1,6 +1,7 @@
 //! The TRANSACTION state: what is listed, counted and ended. Bodies and deletions are in `transfer`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::capability::{Capabilities, Remembered};
 use super::command::Command;
@@ -87,7 +88,7 @@ impl Transaction {
     /// Reads what was sent ahead: then every command is answered, and nothing else may have come.
     fn settle(&mut self, next: Command) -> Result<(), Error> {
         self.read_ahead()?;
-        self.link.nothing_unasked(next.name())
+        self.link.nothing_unasked(next.name(), Duration::ZERO)
     }
 
     /// STAT: the number of messages and, where told, their octets.
@@ -111,7 +112,7 @@ impl Transaction {
             return Ok(listing);
         }
         if !self.listing_ahead {
-            self.link.nothing_unasked("UIDL")?;
+            self.link.nothing_unasked("UIDL", Duration::ZERO)?;
             self.link.send(Command::Uidl)?;
             if self.capabilities.pipelining() {
                 self.link.send(Command::List)?;

@@ -1,6 +1,7 @@
 //! Bodies, headers and deletions: many commands in flight where the server pipelines, one at a time where not.
 
 use std::io;
+use std::time::Duration;
 
 use super::command::Command;
 use super::error::{Error, Refusal};
@@ -21,6 +22,9 @@ const SIZE_SLACK: u64 = 256 << 20;
 
 /// The most that the header of a message may have, in bytes.
 const HEADER_LIMIT: u64 = 16 << 20;
+
+/// How long a server is waited for that has answered QUIT and does not hang up, as RFC 1939 §6 wants it to.
+const HANG_UP: Duration = Duration::from_secs(1);
 
 /// What is asked for of each message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +123,7 @@ impl<'a> Flight<'a> {
             let length = Self::length(command);
             let waiting = self.sent > self.answered;
             if !waiting {
-                link.nothing_unasked(command.name())?;
+                link.nothing_unasked(command.name(), Duration::ZERO)?;
             }
             if waiting && (!self.pipelining || self.bytes + length > WINDOW) {
                 self.draining = self.pipelining;
@@ -216,12 +220,12 @@ impl Transaction {
     /// of the last of them. A server that knows neither for one message must at least have sent nothing more.
     fn assure(&mut self, part: Part, unsure: &mut Vec<&Wanted<'_>>, sink: &mut dyn MessageSink) -> Result<(), Error> {
         let Some(last) = unsure.last() else { return Ok(()) };
-        self.link.nothing_unasked("RETR")?;
+        self.link.nothing_unasked("RETR", Duration::ZERO)?;
         if let (Part::Whole, Some(proof)) = (part, last.proof()) {
             self.link.send(proof)?;
             match self.prove(proof, last, true) {
                 // Refused by a server from which nothing else has come: it answers in step.
-                Err(Error::Refused { .. }) => self.link.nothing_unasked(proof.name())?,
+                Err(Error::Refused { .. }) => self.link.nothing_unasked(proof.name(), Duration::ZERO)?,
                 other => other?,
             }
         }
@@ -265,7 +269,7 @@ impl Transaction {
             }
         }
         // With an answer too many the last one read was not QUIT's. An empty line is none.
-        let quit = match self.link.nothing_unasked("QUIT") {
+        let quit = match self.link.nothing_unasked("QUIT", HANG_UP) {
             Err(Error::Protocol { text, .. }) if text.is_empty() => Ok(()),
             other => other,
         };
