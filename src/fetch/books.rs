@@ -25,6 +25,8 @@ pub struct Lessons {
     pub left: u64,
     /// Whether the session at hand got through its login, which has been tried again already where that helps.
     pub logged_in: bool,
+    /// Whether a session of this run has failed.
+    pub failed: bool,
 }
 
 impl Lessons {

@@ -62,6 +62,7 @@ fn sessions(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<(), Error>
             Ok(Session { more: false }) => return Ok(()),
             Err(error) => error,
         };
+        lessons.failed = true;
         if engine.job.stop.requested() {
             return Err(Error::Interrupted);
         }
@@ -119,6 +120,9 @@ fn session(engine: &mut Engine<'_>, lessons: &mut Lessons) -> Result<Session, Er
     lessons.logged_in = false;
     let (mut server, remembered) = log_in(engine)?;
     lessons.logged_in = true;
+    if lessons.failed {
+        server.be_careful();
+    }
     let mail = list(&mut server, &engine.job.account.folder)?;
     let source = account.map(|account| Source { account, source: "" });
     let rows = match source {

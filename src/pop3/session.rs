@@ -41,6 +41,8 @@ pub struct Transaction {
     listing_ahead: bool,
     /// The listing, where it had to be read before it was asked for.
     held: Option<Listing>,
+    /// Each message is proved by itself.
+    pub(super) careful: bool,
 }
 
 /// How a session that deleted came to its end.
@@ -54,7 +56,7 @@ pub struct Ended {
 
 impl Transaction {
     pub(super) fn new(link: Link, capabilities: Capabilities, remembered: Remembered, listing_ahead: bool) -> Self {
-        let mut transaction = Self { link, capabilities, remembered, listing_ahead, held: None };
+        let mut transaction = Self { link, capabilities, remembered, listing_ahead, held: None, careful: false };
         transaction.link.logged_in();
         transaction
     }
@@ -69,6 +71,11 @@ impl Transaction {
     #[must_use]
     pub fn certificate(&mut self) -> Option<crate::transport::Certificate> {
         self.link.stream().certificate()
+    }
+
+    /// From now on each message is proved by itself: for a server whose answers did not add up.
+    pub fn be_careful(&mut self) {
+        self.careful = true;
     }
 
     /// What to keep for the next session's login.

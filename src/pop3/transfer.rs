@@ -46,6 +46,9 @@ pub struct Wanted<'a> {
     pub uidl: Option<&'a [u8]>,
 }
 
+/// So many messages go out for one command that shows that they are the ones asked for, where the server pipelines.
+const STRIDE: usize = 8;
+
 /// So many messages whose sizes show nothing may wait, where the server does not pipeline, for one command that shows that
 /// they are the ones asked for.
 const UNSURE: usize = 16;
@@ -146,8 +149,8 @@ impl Transaction {
     /// Transfers messages in the order of `wanted`.
     ///
     /// POP3 answers have no tags: a message counts as whole, and as the one asked for, only once that is shown. Where the server
-    /// pipelines, by the answer to a UIDL or LIST of this very message, sent behind it: no answer that nobody asked for passes
-    /// for that. Elsewhere by its size, or by such a command behind the last of a few messages whose sizes say nothing; nothing may
+    /// pipelines, by the answer to a UIDL or LIST of this very message or of one soon behind it: no answer that nobody asked for
+    /// passes for that, and one too many before it would have shifted it. Elsewhere by its size, or by such a command behind the last of a few messages whose sizes say nothing; nothing may
     /// have come before a command is sent. A status line at the head of a message shows that an answer too many came before it.
     ///
     /// # Errors
@@ -159,25 +162,32 @@ impl Transaction {
             Part::Whole => Command::Retr(w.number),
             Part::Header => Command::Top(w.number, 0),
         };
-        let commands: Vec<Command> = match &proofs {
-            Some(proofs) => wanted.iter().zip(proofs).flat_map(|(w, &proof)| [ask(w), proof]).collect(),
-            None => wanted.iter().map(ask).collect(),
-        };
+        let stride = if part == Part::Header || self.careful { 1 } else { STRIDE };
+        let is_proved = |at: usize| (at + 1).is_multiple_of(stride) || at + 1 == wanted.len();
+        let mut commands = Vec::new();
+        for (at, target) in wanted.iter().enumerate() {
+            commands.push(ask(target));
+            commands.extend(proofs.iter().filter_map(|proofs| proofs.get(at)).filter(|_| is_proved(at)));
+        }
         let mut flight = Flight::new(&commands, proofs.is_some());
-        let mut unsure = Vec::new();
-        for target in wanted {
+        let (mut unsure, mut refused, mut all_exact) = (Vec::new(), Vec::new(), true);
+        for (at, target) in wanted.iter().enumerate() {
             let Some(command) = flight.next(&mut self.link)? else { break };
             sink.asked(target.number);
             let status = self.link.status(command.name())?;
             let exact = if status.ok { self.body(command, target, sink)? } else { false };
             if status.ok {
                 unsure.push(target);
+                all_exact &= exact;
             }
-            if proofs.is_some()
-                && let Some(proof) = flight.next(&mut self.link)?
-            {
-                self.prove(proof, target, status.ok)?;
-                end_all(&mut unsure, sink)?;
+            if proofs.is_some() {
+                if is_proved(at)
+                    && let Some(proof) = flight.next(&mut self.link)?
+                {
+                    self.prove(proof, target, status.ok || !all_exact)?;
+                    end_all(&mut unsure, sink)?;
+                    all_exact = true;
+                }
             } else if exact {
                 end_all(&mut unsure, sink)?;
             } else if part == Part::Header || unsure.len() >= UNSURE {
@@ -188,7 +198,10 @@ impl Transaction {
                 if part == Part::Header && refusal.kind(Kind::Protocol) == Kind::TryLater {
                     return Err(Error::Refused { command: command.name(), refusal });
                 }
-                sink.refused(target.number, refusal).map_err(Error::Sink)?;
+                refused.push((target.number, refusal));
+            }
+            if proofs.is_none() || is_proved(at) {
+                refused.drain(..).try_for_each(|(number, why)| sink.refused(number, why)).map_err(Error::Sink)?;
             }
         }
         self.assure(part, &mut unsure, sink)
@@ -232,13 +245,13 @@ impl Transaction {
         end_all(unsure, sink)
     }
 
-    /// Reads the answer to `proof`, which must be the listing's. Of a message that was not given nothing is kept: there a
-    /// refusal will do.
-    fn prove(&mut self, proof: Command, target: &Wanted<'_>, given: bool) -> Result<(), Error> {
+    /// Reads the answer to `proof`, which must be the listing's. If it is not `needed`, because the server has not given this message
+    /// and the sizes of those before it are right, a refusal will do.
+    fn prove(&mut self, proof: Command, target: &Wanted<'_>, needed: bool) -> Result<(), Error> {
         let status = self.link.status(proof.name())?;
         if !status.ok {
             let refusal = Refusal::of(&status);
-            return if given { Err(Error::Refused { command: proof.name(), refusal }) } else { Ok(()) };
+            return if needed { Err(Error::Refused { command: proof.name(), refusal }) } else { Ok(()) };
         }
         let is_it = match target.uidl {
             Some(uidl) => parse::unique_id_listing(&status.text) == Some((target.number, uidl)),

@@ -173,11 +173,13 @@ impl Mailbox {
         self.command(&format!("UID STORE {uid} FLAGS.SILENT ({})", imap_names(flags).join(" ")));
     }
 
-    /// Copies a message.
-    pub fn copy(&mut self, folder: &str, uid: u32, to: &str) {
+    /// Copies a message, if it is there: a server says OK to a UID that is gone.
+    pub fn copy(&mut self, folder: &str, uid: u32, to: &str) -> bool {
         self.select(folder);
         let to = self.wire_name(to);
+        let is_there = !self.command(&format!("UID FETCH {uid} (UID)")).is_empty();
         self.command(&format!("UID COPY {uid} {to}"));
+        is_there
     }
 
     /// Moves a message.

@@ -17,6 +17,7 @@ fn a_lone_dot_that_was_not_stuffed_is_no_end() {
             peer.behaviour.capabilities.retain(|c| *c != "PIPELINING");
         }
         let mut session = login(&peer, None).unwrap();
+        session.be_careful();
         let listing = session.listing().unwrap();
         let mut got = Collected::default();
         let error = session.transfer(&all(&listing), Part::Whole, &mut got).err().unwrap();
@@ -43,25 +44,38 @@ fn an_answer_that_nobody_asked_for_shifts_nothing() {
         (true, false, "RETR 2", message, 1),
         (false, false, "RETR 3", message, 2),
     ] {
-        let mut peer = three();
-        peer.behaviour.unasked = Some((command, extra));
-        if !ids {
-            peer.behaviour.answers = vec![("UIDL", "-ERR no")];
+        shifts_nothing(ids, pipelining, (command, extra), (true, whole));
+        // Proved together with those behind it, none is taken.
+        if pipelining && command != "UIDL 2" {
+            shifts_nothing(ids, pipelining, (command, extra), (false, 0));
         }
-        if !pipelining {
-            peer.behaviour.capabilities.retain(|c| *c != "PIPELINING");
-        }
-        peer.mailbox().messages[1].body.extend_from_slice(b"\r\n");
-        let mut session = login(&peer, None).unwrap();
-        let listing = session.listing().unwrap();
-        let mut got = Collected::default();
-        let result = session.transfer(&all(&listing), Part::Whole, &mut got);
-        let case = format!("{ids} {pipelining} {command} {extra:?}: {:?}", got.whole);
-        assert_eq!(result.err().map(|e| e.kind()), Some(Kind::Protocol), "{case}");
-        assert_eq!(got.whole.len(), whole, "{case}");
-        for (number, body) in &got.whole {
-            assert!(body.starts_with([b"Subject: a", b"Subject: b", b"Subject: c"][*number as usize - 1]), "{case}");
-        }
+    }
+}
+
+fn shifts_nothing(ids: bool, pipelining: bool, unasked: (&'static str, &'static str), expected: (bool, usize)) {
+    let (command, extra) = unasked;
+    let (careful, whole) = expected;
+    let mut peer = three();
+    peer.behaviour.unasked = Some((command, extra));
+    if !ids {
+        peer.behaviour.answers = vec![("UIDL", "-ERR no")];
+    }
+    if !pipelining {
+        peer.behaviour.capabilities.retain(|c| *c != "PIPELINING");
+    }
+    peer.mailbox().messages[1].body.extend_from_slice(b"\r\n");
+    let mut session = login(&peer, None).unwrap();
+    let listing = session.listing().unwrap();
+    let mut got = Collected::default();
+    if careful {
+        session.be_careful();
+    }
+    let result = session.transfer(&all(&listing), Part::Whole, &mut got);
+    let case = format!("{careful} {ids} {pipelining} {command} {extra:?}: {:?}", got.whole);
+    assert_eq!(result.err().map(|e| e.kind()), Some(Kind::Protocol), "{case}");
+    assert_eq!(got.whole.len(), whole, "{case}");
+    for (number, body) in &got.whole {
+        assert!(body.starts_with([b"Subject: a", b"Subject: b", b"Subject: c"][*number as usize - 1]), "{case}");
     }
 }
 

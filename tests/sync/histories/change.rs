@@ -127,8 +127,9 @@ impl People {
         let mut how = "";
         match side {
             Side::Remote => {
-                rig.mailbox().copy(&found.folder, found.msg.uid(), to);
-                self.model.arrived(side, found.msg.content());
+                if rig.mailbox().copy(&found.folder, found.msg.uid(), to) {
+                    self.model.arrived(side, found.msg.content());
+                }
             }
             // `cp` keeps the name, a mail reader takes a new one.
             Side::Local if found.folder != to && found.msg.flags.iter().all(|f| f.len() == 1) => {
