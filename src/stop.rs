@@ -38,6 +38,8 @@ impl Stop {
             signal_hook::flag::register(signal, Arc::clone(&self.flag))?;
             signal_hook::low_level::pipe::register(signal, self.write.try_clone()?)?;
         }
+        // A file that grows beyond its limit is an error of the write, not the end of the program.
+        signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default())?;
         Ok(())
     }
 

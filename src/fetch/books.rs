@@ -117,7 +117,8 @@ pub fn keep_books(
             let mut row = row.clone();
             row.seen.absent = None;
             row.seen.uidl.clone_from(&entry.key);
-            row.seen.size = entry.size.or(row.seen.size);
+            // The figure of the message that was retrieved: only retrieving it again replaces it.
+            row.seen.size = row.seen.size.or(entry.size);
             if row.seen.status == Status::Gone || !plan::is_due(&row, rules) {
                 row.seen.status = Status::Delivered;
             }

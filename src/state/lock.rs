@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Error, io_error};
 use crate::mail::text::clean;
@@ -59,8 +59,18 @@ impl Lock {
 /// The pause between two looks at a lock that is held.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long the lock of a process that is dead may take to become free.
+const AFTER_DEATH: Duration = Duration::from_secs(2);
+
+/// Whether the process that a lock file names is no more, as far as this machine can tell.
+fn is_dead(holder: &str) -> bool {
+    let digits: String = holder.chars().filter(char::is_ascii_digit).collect();
+    !digits.is_empty() && Path::new("/proc/self").exists() && !Path::new("/proc").join(digits).exists()
+}
+
 /// Locks an open lock file. With `wait` until it is free.
 fn wait_for(file: &mut File, dir: &Path, wait: bool, stop: &Stop) -> Result<(), Error> {
+    let patience = Instant::now() + AFTER_DEATH;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(()),
@@ -71,8 +81,16 @@ fn wait_for(file: &mut File, dir: &Path, wait: bool, stop: &Stop) -> Result<(), 
             }
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                let known = (&mut *file).take(200).read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
-                let holder = if known { clean(&holder) } else { "another run".to_owned() };
+                let read = file.rewind().and_then(|()| (&mut *file).take(200).read_to_string(&mut holder));
+                let holder =
+                    if read.is_ok() && !holder.trim().is_empty() { clean(&holder) } else { "another run".to_owned() };
+                // What a killed process leaves behind, a child that has not become its program yet or a write in the kernel, lets go soon.
+                if Instant::now() < patience && is_dead(&holder) {
+                    if stop.pause(PAUSE / 4) {
+                        return Err(Error::Interrupted);
+                    }
+                    continue;
+                }
                 let root = dir.parent().unwrap_or(dir).to_owned();
                 return Err(Error::Busy { root, holder });
             }
@@ -97,5 +115,21 @@ mod tests {
         assert!(matches!(Lock::take(&state, true, &stop), Err(Error::Interrupted)));
         drop(first);
         Lock::take(&state, false, &stop).unwrap();
+    }
+
+    #[test]
+    fn a_dead_holder_is_waited_for_a_moment() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join(".mailferry");
+        let stop = Stop::new().unwrap();
+        let first = Lock::take(&state, false, &stop).unwrap();
+        // Longer than any process number.
+        std::fs::write(state.join("lock"), "mailferry (process 99999999999)\n").unwrap();
+        let lets_go = std::thread::spawn(move || {
+            std::thread::sleep(PAUSE);
+            drop(first);
+        });
+        Lock::take(&state, false, &stop).unwrap();
+        lets_go.join().unwrap();
     }
 }

@@ -53,6 +53,12 @@ impl Known {
         self.rows.push(KnownRow { brief, file: file.map(|place| (hash(unique(place)), hash(place))) });
     }
 
+    /// Whether a row has just this file name, flags included.
+    pub fn has_place(&self, place: &[u8]) -> bool {
+        let whole = hash(place);
+        self.rows.iter().any(|row| row.file.is_some_and(|(_, place)| place == whole))
+    }
+
     /// The rows.
     pub fn briefs(&self) -> impl Iterator<Item = &Brief> {
         self.rows.iter().map(|row| &row.brief)

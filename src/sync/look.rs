@@ -104,7 +104,7 @@ pub fn local(
     let restored = before.is_some_and(|before| now.is_restored_since(&before));
     let mut look = look_again(folder, &known)?;
     if look.twins && !engine.job.options.dry_run {
-        part_twins(folder)?;
+        part_twins(folder, &known)?;
         look = look_again(folder, &known)?;
     }
     look.restored = restored;
@@ -136,8 +136,9 @@ fn drop_torn(engine: &Engine<'_>, folder: &Folder, known: &Known) -> Result<bool
 }
 
 /// Two files of one unique part (HAZARDS 23): what a mail reader is renaming right now is gone at a second look. Of two that stay,
-/// equal ones are one message, with the flags of both; otherwise the second gets a name of its own.
-fn part_twins(folder: &Folder) -> Result<(), Error> {
+/// equal ones are one message, with the flags of both; otherwise the second gets a name of its own. The file that a row knows under its
+/// whole name is the first.
+fn part_twins(folder: &Folder, known: &Known) -> Result<(), Error> {
     let found = scan(&folder.dir)?;
     if found.twins.is_empty() || !found.steady {
         return Ok(());
@@ -145,7 +146,9 @@ fn part_twins(folder: &Folder) -> Result<(), Error> {
     let keywords = Keywords::load(&folder.dir)?;
     let mut touched = Touched::new();
     for group in &found.twins {
-        let mut entries = group.iter().filter_map(|&i| found.entries.get(i));
+        let mut entries: Vec<_> = group.iter().filter_map(|&i| found.entries.get(i)).collect();
+        entries.sort_by_key(|entry| !known.has_place(&entry.place.to_bytes()));
+        let mut entries = entries.into_iter();
         let Some(first) = entries.next() else { continue };
         let mut place = first.place.clone();
         for other in entries {

@@ -169,3 +169,24 @@ fn a_folder_that_is_gone_is_no_reason_to_delete() {
         assert_eq!(counts(&rig), (0, 0), "pop3 {pop3}");
     }
 }
+
+#[test]
+fn an_id_used_again_for_a_message_with_the_same_header_deletes_nothing_unseen() {
+    use crate::support::fake_pop3::{FakePop3, Maildrop};
+    use crate::support::ferry::Ferry;
+    let body = |text: &str| format!("From: cron@example.org\nSubject: disk\n\n{text}\n").into_bytes();
+    let mut drop = Maildrop::default();
+    drop.add("u1", &body("AAAA"));
+    let fake = FakePop3::start(drop);
+    let ferry = Ferry::pop3(fake.port(), "me");
+    ferry.json(&["fetch"]).assert_code(0);
+    fake.change(|drop| {
+        drop.messages.clear();
+        drop.add("u1", &body("BBBBBBBBB"));
+    });
+    ferry.json(&["fetch"]).assert_code(0);
+    ferry.json(&["fetch", "--delete"]).assert_code(0);
+    let here: Vec<Vec<u8>> = ferry.local().messages("INBOX").into_iter().map(|m| m.bytes).collect();
+    assert!(here.iter().any(|bytes| bytes.ends_with(b"BBBBBBBBB\n")), "{here:?}");
+    assert_eq!(here.len(), 2);
+}

@@ -5,6 +5,7 @@ mod basics;
 mod gmail;
 mod hazards;
 mod histories;
+mod kept;
 mod names;
 mod odd;
 mod scenarios;

@@ -50,17 +50,16 @@ impl Planner<'_> {
         let closed = &ruling.closed;
         let mut held = BTreeSet::new();
         self.plan.ops.retain(|op| {
-            let stop = match op {
-                Op::DeleteLocal { folder, .. } => {
-                    closed.contains(&(Side::Local, *folder)).then_some((Side::Remote, *folder))
-                }
+            let stopped = match op {
+                Op::DeleteLocal { folder, .. } => closed.contains(&(Side::Local, *folder)).then_some(*folder),
                 Op::DeleteRemote { folder, also_local, .. } => (closed.contains(&(Side::Remote, *folder))
                     || (*also_local && closed.contains(&(Side::Local, *folder))))
-                .then_some((Side::Local, *folder)),
+                .then_some(*folder),
                 _ => None,
             };
-            held.extend(stop);
-            stop.is_none()
+            // With `expunge` either side may have asked for it.
+            held.extend(stopped.into_iter().flat_map(|folder| [(Side::Local, folder), (Side::Remote, folder)]));
+            stopped.is_none()
         });
         self.plan.held.extend(held);
         self.plan.stopped = ruling.stopped;
