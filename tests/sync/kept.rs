@@ -50,3 +50,28 @@ fn another_message_under_a_known_name_is_a_message_of_its_own() {
     assert!(bodies[0] != bodies[1]);
     rig.ferry.json(&["verify", "--deep"]).assert_code(0);
 }
+
+#[test]
+fn a_letter_that_nobody_names_is_given_to_no_keyword() {
+    let rig = Rig::usual("letters");
+    let mut session = rig.mailbox();
+    session.create("A");
+    session.append("INBOX", &mail("x"), &flags("S kw1 kw2"), DATE);
+    let other = session.append("A", &mail("y"), &flags("S kw1"), DATE);
+    rig.sync();
+    // As `mv` does it: the letters stay what they were in the other folder.
+    let from = rig.local().messages("INBOX").remove(0).place;
+    let to = rig.local().dir("A").join("cur").join(std::path::Path::new(&from).file_name().unwrap());
+    fs::rename(&from, to).unwrap();
+    for _ in 0..2 {
+        rig.ferry.json(&["sync"]).assert_code(0);
+    }
+    session.store("A", other, &flags("S kw1 zz"));
+    for _ in 0..3 {
+        rig.ferry.json(&["sync"]).assert_code(0);
+    }
+    rig.assert_in_step();
+    let remote = rig.remote();
+    let marked = remote["A"].iter().filter(|m| m.flags.contains("zz")).count();
+    assert_eq!(marked, 1, "{remote:?}");
+}

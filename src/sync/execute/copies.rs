@@ -108,12 +108,8 @@ impl Run<'_, '_> {
                 continue;
             }
             let flags = self.mask(folder).keep(&want.message().flags.clone().unwrap_or_default());
-            let letters = self.with_keywords(folder, |keywords| {
-                flags.keywords.iter().for_each(|k| {
-                    keywords.assign(k);
-                });
-                keywords.letters_of(&flags).0
-            })?;
+            self.assign(folder, flags.keywords.iter())?;
+            let letters = self.with_keywords(folder, |keywords| keywords.letters_of(&flags).0)?;
             let key = waiting.len() as u64;
             let unique = self.unique(folder, want);
             let delivery = Delivery { key, unique: unique.as_bytes(), letters: &letters, date: want.message().date };

@@ -70,11 +70,7 @@ impl Run<'_, '_> {
             return Ok(());
         }
         let target = self.folder(folder)?;
-        self.with_keywords(folder, |keywords| {
-            for keyword in changes.iter().filter_map(|c| c.local.as_ref()).flat_map(|f| &f.keywords) {
-                keywords.assign(keyword);
-            }
-        })?;
+        self.assign(folder, changes.iter().filter_map(|c| c.local.as_ref()).flat_map(|f| &f.keywords))?;
         self.save_keywords(folder)?;
         self.wrote(folder);
         let mut touched = Touched::new();

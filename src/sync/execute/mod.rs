@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::imap;
-use crate::mail::{FolderName, Side, UidValidity};
-use crate::maildir::Keywords;
+use crate::mail::{FolderName, Keyword, Side, UidValidity};
+use crate::maildir::{Keywords, scan};
 use crate::severity::Severity as _;
 use crate::state::{FolderId, RowId};
 
@@ -190,6 +190,26 @@ impl Run<'_, '_> {
         }
         let keywords = all.get_mut(&id).ok_or_else(|| Error::Guard("a folder's keywords are unknown".to_owned()))?;
         Ok(work(keywords))
+    }
+
+    /// Gives letters to keywords. A new one is given only when every name in the folder was looked at: a file that was moved here
+    /// may carry a letter that no line names, and must not come to another keyword by that.
+    fn assign<'k>(&self, id: FolderId, wanted: impl Iterator<Item = &'k Keyword> + Clone) -> Result<(), Error> {
+        let missing = wanted.clone();
+        let is_new = self.with_keywords(id, |keywords| missing.into_iter().any(|k| keywords.letter(k).is_none()))?;
+        let scanned = self.survey.found.get(&id).and_then(|f| f.local.as_ref()).is_some_and(|l| l.scanned);
+        if is_new && !scanned {
+            let found = scan(&self.folder(id)?.dir)?;
+            self.with_keywords(id, |keywords| {
+                let letters = found.entries.iter().fold(0, |all, e| all | keywords.unnamed(&e.place.letters()));
+                keywords.reserve(letters);
+            })?;
+        }
+        self.with_keywords(id, |keywords| {
+            wanted.for_each(|keyword| {
+                keywords.assign(keyword);
+            });
+        })
     }
 
     /// Makes the letters given out so far durable, before any file carries one.

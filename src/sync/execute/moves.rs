@@ -58,11 +58,7 @@ impl Run<'_, '_> {
         let ids: Vec<RowId> = renames.iter().map(|r| r.row).collect();
         let rows: BTreeMap<RowId, Row> = self.engine.state().rows(&ids)?.into_iter().map(|r| (r.id, r)).collect();
         for rename in renames {
-            self.with_keywords(rename.to, |keywords| {
-                rename.local.flags.keywords.iter().for_each(|k| {
-                    keywords.assign(k);
-                });
-            })?;
+            self.assign(rename.to, rename.local.flags.keywords.iter())?;
         }
         for to in renames.iter().map(|r| r.to).collect::<BTreeSet<_>>() {
             self.save_keywords(to)?;

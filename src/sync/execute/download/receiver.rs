@@ -75,15 +75,10 @@ impl BodySink for Receiver<'_, '_, '_, '_> {
         want.set_date_if_none(message.date);
         let folder = self.part.folder;
         let flags = self.run.mask(folder).keep(&told);
-        let letters = self
-            .run
-            .with_keywords(folder, |keywords| {
-                flags.keywords.iter().for_each(|k| {
-                    keywords.assign(k);
-                });
-                keywords.letters_of(&flags).0
-            })
-            .map_err(io::Error::other)?;
+        let run = self.run;
+        let assigned = run.assign(folder, flags.keywords.iter());
+        let letters = assigned.and_then(|()| run.with_keywords(folder, |k| k.letters_of(&flags).0));
+        let letters = letters.map_err(io::Error::other)?;
         // Nothing leaves the map before all does.
         let key = self.waiting.len() as u64;
         let unique = self.run.unique(folder, want);
