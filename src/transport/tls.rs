@@ -169,15 +169,6 @@ fn failed(endpoint: &Endpoint, error: &native_tls::Error) -> Failure {
         return Failure::Other(Error::ClientCertificate { peer, why });
     }
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
-    let gone = [
-        io::ErrorKind::ConnectionReset,
-        io::ErrorKind::ConnectionAborted,
-        io::ErrorKind::BrokenPipe,
-        io::ErrorKind::UnexpectedEof,
-    ];
-    if source.is_some_and(|source| gone.contains(&source.kind())) || text.contains("unexpected EOF") {
-        return Failure::Other(Error::Closed { peer });
-    }
     let why = match source {
         Some(source) => source.to_string(),
         None => short(&text),

@@ -132,14 +132,17 @@ fn a_file_without_a_password_needs_no_command() {
 }
 
 #[test]
-fn a_certificate_of_another_authority_and_none_at_all_are_refused_once() {
+fn a_certificate_of_another_authority_and_none_at_all_are_refused() {
     let gate = Gate::shared();
     let (user, mut ferry) = gate.user("cert-foreign");
-    let none = ferry.json(&["sync"]);
-    assert_told(&none, 77, "", "");
+    // 77, unless the server's reset overtakes its alert: then the line was cut, for all that can be known (75).
+    let refused = |outcome: &Outcome| {
+        assert!(matches!(outcome.code, Some(75 | 77)), "{outcome:?}");
+        assert_eq!(outcome.figure("downloaded"), 0);
+    };
+    refused(&ferry.json(&["sync"]));
     give(&mut ferry, &pkcs12(gate.folder.path(), &Authority::new().issue(&[&user]), "", &[]), None);
-    let foreign = ferry.json(&["sync"]);
-    assert_told(&foreign, 77, "", "");
+    refused(&ferry.json(&["sync"]));
     assert!(ferry.local().messages("INBOX").is_empty());
 }
 
